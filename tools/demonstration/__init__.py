@@ -1,0 +1,1 @@
+"""The programs that ``tools/demo`` starts as separate processes."""
