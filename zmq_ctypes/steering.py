@@ -1,0 +1,100 @@
+"""A steerable proxy of our own, for the versions of libzmq whose own is missing, or does not do what it says.
+
+=============  =======================================================================================================
+libzmq         its own ``zmq_proxy_steerable``
+=============  =======================================================================================================
+before 4.0.5   does not exist
+4.0.5 - 4.2    ends the process when STATISTICS comes in
+4.3.0 - 4.3.4  does what it says, unless the control socket is a REP, which it does not answer, and ends the process when
+               an unknown command comes in
+4.3.5          does not resume after PAUSE
+=============  =======================================================================================================
+"""
+
+from __future__ import annotations
+
+from struct import pack
+
+from .constants import Errno, Flag, SocketType
+from .error import Again, ZMQError
+from .relaying import Relay, run
+from .socket import Socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Sequence
+
+__all__ = ["is_native", "steer"]
+
+_NATIVE_FROM, _NATIVE_BEFORE = (4, 3, 0), (4, 3, 5)
+
+
+def is_native(control: Socket[Any]) -> bool:
+    """Whether the loaded libzmq has a steerable proxy that works with this control socket."""
+    return _NATIVE_FROM <= control._library.version < _NATIVE_BEFORE and control.type != SocketType.REP
+
+
+class Steering:
+    """What comes in at a control socket, and what is answered.
+
+    Parameters
+    ----------
+    control : Socket
+        PAIR, PULL, SUB or REP, or whatever else receives commands of one frame.
+    relays : sequence of Relay
+        The direction from frontend to backend, and the other one.
+    """
+
+    def __init__(self, control: Socket[Any], relays: Sequence[Relay]) -> None:
+        # Those of event loops receive in other ways.
+        self.socket: Socket[Any] = Socket(shadow=control)
+        self.paused = False
+        self._relays = relays
+
+    def obey(self) -> bool:
+        """Do what the next command says; unknown ones do nothing.
+
+        Returns
+        -------
+        bool
+            Whether to go on.
+        """
+        try:
+            parts = self.socket.recv_multipart(Flag.DONTWAIT)
+        except Again:
+            return True
+        command = parts[0] if len(parts) == 1 else b""
+        if command == b"STATISTICS":
+            self._answer(self._statistics())
+        elif self.socket.type == SocketType.REP:
+            self._answer([b""])
+        if command in (b"PAUSE", b"RESUME"):
+            self.paused = command == b"PAUSE"
+        return command != b"TERMINATE"
+
+    def _statistics(self) -> list[bytes]:
+        """As libzmq 4.3 has them: for each side messages and bytes received, then sent; 64 bits each."""
+        there, back = self._relays[0], self._relays[-1]
+        numbers = [there.messages, there.bytes, back.messages, back.bytes]
+        if there is back:
+            numbers[2:] = 0, 0
+        return [pack("=Q", number) for number in numbers + numbers[2:] + numbers[:2]]
+
+    def _answer(self, parts: list[bytes]) -> None:
+        try:
+            self.socket.send_multipart(parts, Flag.DONTWAIT)
+        except Again:
+            pass
+        except ZMQError as error:
+            # Who asks through a socket that only receives gets no answer.
+            if error.errno != Errno.ENOTSUP:
+                raise
+
+
+def steer(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None, control: Socket[Any]) -> int:
+    """`proxying.proxy_steerable`, in a loop of our own."""
+    relays = [Relay(frontend, backend, capture)]
+    if backend is not frontend:
+        relays.append(Relay(backend, frontend, capture))
+    run(relays, Steering(control, relays))
+    return 0
