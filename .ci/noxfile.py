@@ -1,0 +1,130 @@
+"""The sessions of .ci/run.
+
+    nox -f .ci/noxfile.py --list
+    nox -f .ci/noxfile.py -s lint "suite(python='3.8')"
+
+The suites make their environments through ``tools/test`` itself, as every user's do; nox brings the matrix.  A
+missing interpreter or library fails the session that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import nox
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+#: The one that runs what does not depend on the interpreter, and every libzmq.
+MAIN = "3.11"
+# The slowest first, so that the lanes end together.  The README's command, which .ci/run runs beside these, and
+# the copy have the system's libzmq on the machine's own Python and on the main one.
+PYTHONS = ("pypy", "3.8", "3.13", "3.9", "3.10", "3.12")
+LIBRARIES = ("4.1.4", "4.1.6", "4.2.5", "4.3.1", "4.3.2", "4.3.3", "4.3.4", "4.3.5")
+#: The newest runs everything, as the README's command does; what is long and the same everywhere is left out elsewhere.
+WHOLE = ("3.13",)
+LONG = ("tools", "test_leaks.py", "ssh")
+#: These have a libzmq of their own, which is always the same.
+OWN_LIBZMQ = ("auth/test_gssapi.py", "test_drafts.py")
+#: What asks nothing of libzmq, or nothing that depends on its version, runs on one of them.
+OF_ANY_LIBZMQ = (
+    *(f"loader/test_{name}.py" for name in ("advice", "binary", "fetch", "finder", "header", "process")),
+    *(f"test_{name}.py" for name in ("as_zmq", "constants", "decorators", "folders", "legacy", "version")),
+    *("log", "utils/test_garbage.py", "utils/test_strtypes.py", "utils/test_win32.py"),
+    *OWN_LIBZMQ,
+    *("eventloop", "green", "test_docs.py", "test_fuzz.py"),
+)
+
+nox.options.error_on_missing_interpreters = True
+nox.options.error_on_external_run = True
+nox.options.reuse_existing_virtualenvs = True
+nox.options.default_venv_backend = "venv"
+
+
+def command(session, python):
+    """The interpreter's command, or the end of the session."""
+    name = "pypy3" if python == "pypy" else f"python{python}"
+    if not shutil.which(name):
+        session.error(f"no {name} in PATH")
+    return name
+
+
+def run_suite(session, python, left_out, **variables):
+    """Run the suite as a user does; the layouts have sessions of their own."""
+    left_out = ("layouts", *left_out)
+    run_tests(session, python, *(f"--ignore=tests/{name}" for name in left_out), **variables)
+
+
+def run_tests(session, python, *options, **variables):
+    """Run what the options choose; sessions run side by side, and pytest's cache is for people."""
+    name = command(session, python)
+    session.run(name, "tools/test", "-p", "no:cacheprovider", *options, env=variables, external=True)
+
+
+@nox.session
+def lint(session):
+    """ruff over everything."""
+    session.chdir(ROOT)
+    session.install("ruff")
+    session.run("ruff", "check", "--no-cache")
+
+
+@nox.session
+def types(session):
+    """mypy over a vendored copy: in a checkout the loader is put in its place at run time, which mypy cannot know."""
+    session.chdir(ROOT)
+    session.install("mypy")
+    copy = session.create_tmp()
+    session.run("python", "tools/vendor.py", copy, "--force", silent=True)
+    with session.chdir(copy):
+        session.run("mypy", "--config-file", os.path.join(ROOT, "setup.cfg"), "zmq_ctypes")
+
+
+@nox.session(venv_backend="none")
+def generate(session):
+    """The generated modules are what tools/generate.py makes of the facts."""
+    session.chdir(ROOT)
+    session.run(command(session, MAIN), "tools/generate.py", "--check", external=True)
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("python_name", ["3.8", "3.13"], ids=["3.8", "3.13"])
+def layouts(session, python_name):
+    """From every place a copy can lie; the oldest and the newest Python have the most different installers."""
+    session.chdir(ROOT)
+    run_tests(session, python_name, "tests/layouts")
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("python_name", PYTHONS, ids=PYTHONS)
+def suite(session, python_name):
+    """Every interpreter, on the system's libzmq."""
+    session.chdir(ROOT)
+    run_suite(session, python_name, () if python_name in WHOLE else LONG)
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("version", LIBRARIES, ids=LIBRARIES)
+def libzmq(session, version):
+    """Every libzmq, on one interpreter."""
+    session.chdir(ROOT)
+    library = session.run(command(session, MAIN), "tests/wheels.py", version, silent=True, external=True).strip()
+    run_suite(session, MAIN, (*LONG, *OF_ANY_LIBZMQ), ZMQ_CTYPES_LIBRARY=library)
+
+
+@nox.session(venv_backend="none")
+def copy(session):
+    """The whole suite on a vendored copy: nothing works only because the checkout is around."""
+    session.chdir(ROOT)
+    folder = session.create_tmp()
+    session.run(command(session, MAIN), "tools/vendor.py", folder, "--force", external=True)
+    run_suite(session, MAIN, LONG, ZMQ_CTYPES_TEST_PACKAGE_PATH=folder)
+
+
+@nox.session(venv_backend="none")
+def bench(session):
+    """The ratios to pyzmq, printed and kept; .ci/run has this one run alone.  How fast something is fails nothing."""
+    session.chdir(ROOT)
+    os.makedirs("build/ci", exist_ok=True)
+    files = ("--json", "build/ci/bench.json", "--compare", "docs/performance.json")
+    session.run(command(session, MAIN), "tools/bench", "--quick", *files, external=True)

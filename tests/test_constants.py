@@ -1,0 +1,452 @@
+"""zmq_ctypes/constants.py: the enums of pyzmq's names, and what ours know beyond them."""
+
+from __future__ import annotations
+
+import copy
+import enum
+import errno
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from zmq_ctypes import constants
+from zmq_ctypes.constants import (
+    ContextOption,
+    DeviceType,
+    Errno,
+    Event,
+    Flag,
+    MessageOption,
+    NormMode,
+    PollEvent,
+    ReconnectStop,
+    RouterNotify,
+    SecurityMechanism,
+    SocketOption,
+    SocketType,
+)
+
+FILE = constants.__file__
+#: Enum -> (members of their own value, names); pyzmq has the same but for ContextOption.ZERO_COPY_RECV.
+SIZES = {
+    Errno: (25, 25),
+    ContextOption: (10, 11),
+    SocketType: (21, 23),
+    SocketOption: (114, 119),
+    MessageOption: (3, 3),
+    Flag: (2, 3),
+    RouterNotify: (2, 2),
+    NormMode: (5, 5),
+    SecurityMechanism: (4, 4),
+    ReconnectStop: (3, 3),
+    Event: (39, 40),
+    PollEvent: (4, 4),
+    DeviceType: (3, 3),
+}
+PREFIXES = {RouterNotify: "NOTIFY_", NormMode: "NORM_", ReconnectStop: "RECONNECT_STOP_", Event: "EVENT_"}
+ENUMS = sorted(SIZES, key=lambda kind: kind.__name__)
+FLAGS = (Flag, Event, PollEvent)
+
+
+def flat(kind, name: str) -> str:
+    """The name of a member in the module."""
+    return name if name.startswith("PROTOCOL_ERROR_") else PREFIXES.get(kind, "") + name
+
+
+# -- the enums --------------------------------------------------------------------------------------------------------
+
+
+def test_these_are_all_the_enums() -> None:
+    found = {
+        value
+        for value in vars(constants).values()
+        if isinstance(value, type) and issubclass(value, enum.Enum) and value.__module__ == constants.__name__
+    }
+    assert found - {constants._OptType} == set(SIZES)
+
+
+@pytest.mark.parametrize("kind", ENUMS)
+def test_sizes_and_bases(kind) -> None:
+    own, names = SIZES[kind]
+    assert len({member.value for member in kind.__members__.values()}) == own
+    assert len(kind.__members__) == names
+    assert issubclass(kind, enum.IntFlag if kind in FLAGS else enum.IntEnum)
+    assert kind.__doc__
+    assert kind.__doc__ != enum.IntEnum.__doc__
+
+
+@pytest.mark.parametrize("kind", ENUMS)
+def test_every_member_is_a_name_of_the_module(kind) -> None:
+    for name, member in kind.__members__.items():
+        short = flat(kind, name)
+        assert getattr(constants, short) is member
+        assert short in constants.__all__
+        assert constants.__annotations__[short] == kind.__name__
+        assert isinstance(member, int)
+        assert type(member.value) is int
+        assert kind(member.value) is member
+        assert kind[name] is member
+        assert getattr(kind, name) is member
+        assert repr(member) == f"<{kind.__name__}.{member.name}: {member.value}>"
+
+
+@pytest.mark.parametrize("kind", ENUMS)
+def test_global_names(kind) -> None:
+    if kind in PREFIXES:
+        for name in kind.__members__:
+            assert kind._global_name(name) == flat(kind, name)
+            assert kind.__members__[name]._global_name(name) == flat(kind, name)
+    else:
+        assert not hasattr(kind, "_global_name")
+
+
+def test_all_is_complete_and_without_repetition() -> None:
+    assert len(set(constants.__all__)) == len(constants.__all__)
+    assert {"Enum", "IntEnum", "IntFlag"} <= set(constants.__all__), "stray names that pyzmq exports as well"
+    for name in constants.__all__:
+        assert hasattr(constants, name)
+    public = {name for name in vars(constants) if not name.startswith("_")}
+    assert public - set(constants.__all__) == {"annotations", "errno", "sys", "EnumMeta", "TYPE_CHECKING"}
+
+
+@pytest.mark.parametrize("kind", ENUMS)
+def test_members_travel(kind) -> None:
+    for member in kind.__members__.values():
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            assert pickle.loads(pickle.dumps(member, protocol)) is member
+        assert copy.copy(member) is member
+        assert copy.deepcopy(member) is member
+        assert hash(member) == hash(member.value)
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("IDENTITY", "ROUTING_ID"),
+        ("CONNECT_RID", "CONNECT_ROUTING_ID"),
+        ("DELAY_ATTACH_ON_CONNECT", "IMMEDIATE"),
+        ("FAIL_UNROUTABLE", "ROUTER_MANDATORY"),
+        ("ROUTER_BEHAVIOR", "ROUTER_MANDATORY"),
+        ("XREQ", "DEALER"),
+        ("XREP", "ROUTER"),
+        ("NOBLOCK", "DONTWAIT"),
+        ("THREAD_PRIORITY", "SOCKET_LIMIT"),
+        ("EVENT_ALL", "EVENT_ALL_V1"),
+    ],
+)
+def test_aliases(alias: str, name: str) -> None:
+    assert getattr(constants, alias) is getattr(constants, name)
+    assert getattr(constants, alias).name == (name if not name.startswith("EVENT_") else name[6:])
+
+
+def test_every_other_name_is_canonical() -> None:
+    aliases = {name for kind in ENUMS for name, member in kind.__members__.items() if member.name != name}
+    assert len(aliases) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PAIR", 0),
+        ("CHANNEL", 20),
+        ("AFFINITY", 4),
+        ("NORM_PUSH", 124),
+        ("HWM", 1),
+        ("EVENT_DISCONNECTED", 0x200),
+        ("EVENT_ALL_V2", 0x1FFFF),
+        ("PROTOCOL_ERROR_WS_UNSPECIFIED", 0x30000000),
+        ("NOTIFY_DISCONNECT", 2),
+        ("NORM_CCE_ECNONLY", 4),
+        ("RECONNECT_STOP_AFTER_DISCONNECT", 4),
+        ("POLLPRI", 8),
+        ("GSSAPI", 3),
+        ("QUEUE", 3),
+        ("SRCFD", 2),
+        ("ZERO_COPY_RECV", 10),
+        ("HAUSNUMERO", 156384712),
+        ("ETERM", 156384765),
+        ("GSSAPI_NT_KRB5_PRINCIPAL", 2),
+        ("MSG_PROPERTY_PEER_ADDRESS", "Peer-Address"),
+        ("GROUP_MAX_LENGTH", 255),
+        ("MAX_SOCKETS_DFLT", 1023),
+        ("THREAD_SCHED_POLICY_DFLT", -1),
+    ],
+)
+def test_values(name: str, value: object) -> None:
+    assert getattr(constants, name) == value
+
+
+def test_order_of_definition() -> None:
+    names = list(Event.__members__)
+    errors = [name for name in names if name.startswith("PROTOCOL_ERROR_")]
+    assert names[: len(errors)] == errors, "so that repr() of a number shows the error, not a sum of events"
+    assert list(MessageOption) == [1, 3, 2]
+    assert list(SocketOption.__members__)[:4] == ["HWM", "AFFINITY", "ROUTING_ID", "SUBSCRIBE"]
+    assert list(Errno.__members__)[-4:] == ["EFSM", "ENOCOMPATPROTO", "ETERM", "EMTHREAD"]
+
+
+# -- flags ------------------------------------------------------------------------------------------------------------
+
+
+def test_flags_combine() -> None:
+    both = Flag.SNDMORE | Flag.DONTWAIT
+    assert type(both) is Flag
+    assert both == 3
+    assert Flag.SNDMORE in both
+    assert both & Flag.SNDMORE is Flag.SNDMORE
+    assert ~PollEvent.POLLIN & PollEvent.POLLIN == 0
+    assert type(PollEvent.POLLIN | PollEvent.POLLOUT) is PollEvent
+    assert Event(0x10000001) is Event.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND
+    assert Event.ALL_V1 | Event.PIPES_STATS == Event.ALL_V2
+
+
+@pytest.mark.parametrize("value", [0, 3, 0x30, 0x8001, 0x1FFFE, 111, 0x10000021, -1, -2, 1 << 40])
+def test_any_number_is_an_event(value: int) -> None:
+    """A monitor reports file descriptors and errno values through the same field."""
+    assert int(Event(value)) in (value, Event(value).value)
+    assert repr(Event(value)).startswith("<Event")
+
+
+# -- options ----------------------------------------------------------------------------------------------------------
+
+TYPES = {
+    "fd": {"FD"},
+    "int64": {"MAXMSGSIZE"},
+    # libzmq says uint64_t for all of these; pyzmq takes them as signed.
+    "uint64": {"AFFINITY", "VMCI_BUFFER_SIZE", "VMCI_BUFFER_MIN_SIZE", "VMCI_BUFFER_MAX_SIZE"},
+    "bytes": set(
+        "ROUTING_ID SUBSCRIBE UNSUBSCRIBE LAST_ENDPOINT PLAIN_USERNAME PLAIN_PASSWORD CURVE_PUBLICKEY CURVE_SECRETKEY"
+        " CURVE_SERVERKEY ZAP_DOMAIN CONNECT_ROUTING_ID GSSAPI_PRINCIPAL GSSAPI_SERVICE_PRINCIPAL SOCKS_PROXY"
+        " XPUB_WELCOME_MSG BINDTODEVICE TCP_ACCEPT_FILTER METADATA SOCKS_USERNAME SOCKS_PASSWORD WSS_KEY_PEM"
+        " WSS_CERT_PEM WSS_TRUST_PEM WSS_HOSTNAME HELLO_MSG DISCONNECT_MSG HICCUP_MSG".split()
+    ),
+}
+
+
+def test_types_of_options() -> None:
+    found: dict[str, set[str]] = {}
+    for option in SocketOption:
+        found.setdefault(option._opt_type.name, set()).add(option.name)
+    assert len(found.pop("int")) == 81
+    assert found == TYPES
+    assert SocketOption.IDENTITY._opt_type is constants._OptType.bytes
+    assert {kind.name: kind.value for kind in constants._OptType} == {
+        kind: kind for kind in ("int", "int64", "uint64", "bytes", "fd")
+    }
+
+
+# -- first versions and drafts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ENUMS)
+def test_every_member_has_a_first_version(kind) -> None:
+    for member in kind.__members__.values():
+        assert len(member.first) == 3
+        assert (3, 2, 0) <= member.first <= (4, 4, 0)
+        assert isinstance(member.draft, bool)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "draft"),
+    [
+        ("LINGER", (3, 2, 0), False),
+        ("IPV6", (4, 0, 0), False),
+        ("STREAM", (4, 0, 0), False),
+        ("TOS", (4, 1, 0), False),
+        ("HEARTBEAT_IVL", (4, 2, 0), False),
+        ("BINDTODEVICE", (4, 2, 3), False),
+        ("IDENTITY", (3, 2, 0), False),
+        ("ROUTING_ID", (3, 2, 0), False),
+        ("METADATA", (4, 2, 4), True),
+        ("NORM_MODE", (4, 3, 5), True),
+        ("SERVER", (4, 2, 0), True),
+        ("PEER", (4, 3, 3), True),
+        ("EVENT_ALL", (3, 2, 0), False),
+        ("EVENT_HANDSHAKE_SUCCEEDED", (4, 2, 3), False),
+        ("EVENT_PIPES_STATS", (4, 3, 2), True),
+        ("EVENT_ALL_V2", (4, 3, 2), True),
+        ("PROTOCOL_ERROR_WS_UNSPECIFIED", (4, 3, 3), False),
+        ("ZERO_COPY_RECV", (4, 2, 4), True),
+        ("POLLPRI", (4, 2, 0), False),
+        ("NORM_FIXED", (4, 3, 5), True),
+        ("NOTIFY_CONNECT", (4, 3, 0), True),
+        ("EAGAIN", (3, 2, 0), False),
+    ],
+)
+def test_first_version_and_draft(name: str, first: tuple[int, int, int], draft: bool) -> None:
+    member = getattr(constants, name)
+    assert (member.first, member.draft) == (first, draft)
+
+
+def test_a_combination_needs_what_its_newest_flag_needs() -> None:
+    assert (Event.CONNECTED | Event.LISTENING).first == (3, 2, 0)
+    assert (Event.CONNECTED | Event.HANDSHAKE_SUCCEEDED).first == (4, 2, 3)
+    assert (Event.CONNECTED | Event.PIPES_STATS).first == (4, 3, 2)
+    assert (Event.CONNECTED | Event.PIPES_STATS).draft
+    assert not (Event.CONNECTED | Event.LISTENING).draft
+
+
+# -- errno ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the next test has the numbers of Windows")
+def test_errno_is_that_of_the_platform() -> None:
+    for name, member in Errno.__members__.items():
+        assert member == getattr(errno, name, member)
+    assert Errno.EAGAIN == errno.EAGAIN
+    assert Errno.EADDRINUSE == errno.EADDRINUSE
+
+
+def fresh(source: str, **changes: object) -> dict[str, object]:
+    """The module once more, from changed source."""
+    namespace: dict[str, object] = {"__name__": "fresh_constants", **changes}
+    exec(compile(source, FILE, "exec"), namespace)
+    return namespace
+
+
+def source() -> str:
+    with open(FILE, encoding="utf-8") as file:
+        return file.read()
+
+
+def test_errno_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    found = fresh(source())["Errno"]
+    assert {name: found[name].value for name in found.__members__} == {
+        "EAGAIN": errno.EAGAIN,
+        "EFAULT": errno.EFAULT,
+        "EINVAL": errno.EINVAL,
+        "ENOTSUP": 129,
+        "EPROTONOSUPPORT": 135,
+        "ENOBUFS": 119,
+        "ENETDOWN": 116,
+        "EADDRINUSE": 100,
+        "EADDRNOTAVAIL": 101,
+        "ECONNREFUSED": 107,
+        "EINPROGRESS": 112,
+        "ENOTSOCK": 128,
+        "EMSGSIZE": 115,
+        "EAFNOSUPPORT": 102,
+        "ENETUNREACH": 118,
+        "ECONNABORTED": 106,
+        "ECONNRESET": 108,
+        "ENOTCONN": 126,
+        "ETIMEDOUT": 138,
+        "EHOSTUNREACH": 110,
+        "ENETRESET": 117,
+        "EFSM": 156384763,
+        "ENOCOMPATPROTO": 156384764,
+        "ETERM": 156384765,
+        "EMTHREAD": 156384766,
+    }
+
+
+def test_errno_that_the_platform_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "haiku")
+    monkeypatch.delattr(errno, "ENOTSUP")
+    monkeypatch.delattr(errno, "ENETRESET")
+    found = fresh(source())["Errno"]
+    assert found.ENOTSUP == 156384712 + 1
+    assert found.ENETRESET == 156384712 + 18
+
+
+# -- the quick way and the ordinary way -------------------------------------------------------------------------------
+
+
+def books(kind) -> dict[str, object]:
+    """All that the enum module keeps about a class, in terms that can be compared."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return [(key, member.name) for key, member in value.items()]
+        return value if isinstance(value, (int, list, tuple, str)) else repr(value)
+
+    kept = {
+        name: plain(value)
+        for name, value in vars(kind).items()
+        if name[0] == "_" != name[1] and not callable(value) and not isinstance(value, staticmethod)
+    }
+    kept["members"] = [
+        (name, {key: plain(value) for key, value in vars(member).items() if key not in ("_opt_type", "__objclass__")})
+        for name, member in kind.__members__.items()
+    ]
+    kept["own attributes"] = sorted(name for name in vars(kind) if name in kind.__members__)
+    kept["iteration"] = [member.name for member in kind]
+    kept["length"] = len(kind)
+    kept["directory"] = sorted(dir(kind))
+    return kept
+
+
+@pytest.mark.parametrize("kind", ENUMS)
+def test_enums_are_what_the_enum_module_makes(kind) -> None:
+    text = source()
+    ordinary = fresh(text.replace("\n\nclass _Quickly(", "\n\n_QUICK = False\n\n\nclass _Quickly(", 1))
+    assert ordinary["_QUICK"] is False
+    theirs, ours = ordinary[kind.__name__], fresh(text)[kind.__name__]
+    assert books(ours) == books(theirs)
+    values = [member.value for member in kind.__members__.values()]
+    for value in [*values, 0, 3, 5, 0x21, 0x8001, 0x10000021, 0x1FFFE, 77777, -1, -2]:
+        assert behaviour(ours, value) == behaviour(theirs, value), value
+
+
+def behaviour(kind, value: int) -> list[str]:
+    """What a program can see of a value."""
+    seen = []
+    for act in (
+        lambda: repr(kind(value)),
+        lambda: str(kind(value)),
+        lambda: format(kind(value)),
+        lambda: kind(value).name,
+        lambda: kind(value) in kind,
+        # Before 3.12 a bare number there is a warning or an error.
+        lambda: sys.version_info >= (3, 12) and value in kind,
+        lambda: repr(list(kind(value))),
+        lambda: repr(kind(value) | 1),
+        lambda: repr(kind(value) & kind(1)),
+        lambda: repr(~kind(value)),
+    ):
+        try:
+            seen.append(str(act()))
+        except (ValueError, TypeError, AttributeError) as error:
+            seen.append(type(error).__name__)
+    return seen
+
+
+def test_a_python_with_unknown_books_takes_the_ordinary_way() -> None:
+    text = source()
+    assert text.count(" _use_args_ ") == 1
+    assert text.count("_member_names_ ") == 1
+    found = fresh(text.replace("_member_names_ ", "", 1))
+    assert found["_QUICK"] is False
+    assert found["PUSH"] == 8
+
+
+def test_members_cannot_be_replaced() -> None:
+    with pytest.raises(AttributeError):
+        SocketType.PUSH = 3  # type: ignore[misc, assignment]
+    with pytest.raises(AttributeError):
+        del SocketOption.LINGER
+
+
+# -- import -----------------------------------------------------------------------------------------------------------
+
+
+def test_import_needs_three_modules_of_the_standard_library() -> None:
+    program = (
+        "import __future__, enum, errno, sys\n"
+        "before = set(sys.modules)\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "import constants\n"
+        "print(sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, os.path.dirname(FILE)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("['constants']", "")

@@ -1,0 +1,309 @@
+"""Signals during calls that wait: handlers run at once, calls go on afterwards, and Ctrl-C gets out.
+
+Most of it happens in this process: a thread aims SIGUSR1 at the main one until its handler has run a few times, so nothing
+depends on how fast anything is.  A waiting call that would swallow signals makes that thread give up after a limit, which
+fails the test instead of hanging it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+import zmq_ctypes as zmq
+
+if sys.platform == "win32":
+    pytest.skip("signals of POSIX", allow_module_level=True)
+
+#: Seconds after which a handler that has not run is given up.
+LIMIT = 20
+
+
+class Away(Exception):
+    """What a handler raises."""
+
+
+class Knocking:
+    """Sends SIGUSR1 to the main thread until it was handled `times` times, then does something else."""
+
+    def __init__(self, times, then):
+        self.times = times
+        self.then = then
+        self.handled = 0
+        self.arrived = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.before = signal.signal(signal.SIGUSR1, self.handle)
+        self.main = threading.get_ident()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.thread.join(LIMIT + 10)
+        signal.signal(signal.SIGUSR1, self.before)
+        assert not self.thread.is_alive()
+
+    def handle(self, number, frame):
+        self.handled += 1
+
+    def run(self):
+        end = time.monotonic() + LIMIT
+        time.sleep(0.05)  # let the main thread get into its wait
+        while self.handled < self.times and time.monotonic() < end:
+            signal.pthread_kill(self.main, signal.SIGUSR1)
+            time.sleep(0.01)
+        self.arrived = self.handled >= self.times
+        self.then()
+
+
+RECEIVERS = {
+    "recv": lambda socket: socket.recv(),
+    "frame": lambda socket: socket.recv(copy=False).bytes,
+    "multipart": lambda socket: socket.recv_multipart()[0],
+    "frames": lambda socket: socket.recv_multipart(copy=False)[0].bytes,
+    "string": lambda socket: socket.recv_string().encode(),
+    "into": lambda socket: b"0" * socket.recv_into(bytearray(10)),
+    "poll": lambda socket: socket.poll() and socket.recv(),
+    "poll with a limit": lambda socket: socket.poll(LIMIT * 3000) and socket.recv(),
+    "zmq_poll": lambda socket: zmq.zmq_poll([(socket, zmq.POLLIN)])[0][0].recv(),
+    "select": lambda socket: zmq.select([socket], [], [])[0][0].recv(),
+}
+
+SENDERS = {
+    "send": lambda socket: socket.send(b"0"),
+    "large": lambda socket: socket.send(b"0" * 100000),
+    "frame": lambda socket: socket.send(zmq.Frame(b"0")),
+    "no copy": lambda socket: socket.send(b"0" * 100000, copy=False),
+    "multipart": lambda socket: socket.send_multipart([b"0", b"0"]),
+    "string": lambda socket: socket.send_string("0"),
+    "poll": lambda socket: socket.poll(flags=zmq.POLLOUT) and socket.send(b"0"),
+}
+
+
+@pytest.fixture
+def pair(bound_pair):
+    return bound_pair(zmq.PULL, zmq.PUSH, timeout=-1)
+
+
+@pytest.fixture
+def full(make_socket):
+    """A PULL and a PUSH between which there is no more room."""
+    a, b = (make_socket(kind, timeout=-1, sndhwm=1, rcvhwm=1) for kind in (zmq.PULL, zmq.PUSH))
+    a.bind("inproc://full")
+    b.connect("inproc://full")
+    count = 0
+    while b.poll(0, zmq.POLLOUT):
+        b.send(b"0")
+        count += 1
+    return a, b, count
+
+
+@pytest.mark.parametrize("way", RECEIVERS)
+def test_handlers_run_and_receiving_goes_on(pair, way):
+    a, b = pair
+    with Knocking(3, lambda: b.send(b"0")) as knocking:
+        assert RECEIVERS[way](a) == b"0"
+    assert knocking.arrived
+
+
+@pytest.mark.parametrize("way", SENDERS)
+def test_handlers_run_and_sending_goes_on(full, way):
+    a, b, count = full
+
+    def drain():
+        for _ in range(count):
+            a.recv()
+
+    with Knocking(3, drain) as knocking:
+        SENDERS[way](b)
+    assert knocking.arrived
+    assert a.recv()[:1] == b"0"
+
+
+@pytest.mark.parametrize("way", ["recv", "poll", "poller"])
+def test_time_limits_hold_in_spite_of_signals(make_socket, way):
+    socket = make_socket(zmq.PULL, timeout=300)
+    poller = zmq.Poller()
+    poller.register(socket, zmq.POLLIN)
+    with Knocking(3, lambda: None) as knocking:
+        if way == "recv":
+            with pytest.raises(zmq.Again):
+                socket.recv()
+        elif way == "poll":
+            assert socket.poll(300) == 0
+        else:
+            assert poller.poll(300) == []
+    assert knocking.arrived
+
+
+@pytest.mark.parametrize("way", RECEIVERS)
+def test_an_error_of_a_handler_gets_out_of_receiving(pair, way):
+    a, b = pair
+    with Knocking(1, lambda: b.send(b"0")) as knocking:
+
+        def raise_away(number, frame):
+            knocking.handled += 1
+            if knocking.handled == 1:
+                raise Away
+
+        signal.signal(signal.SIGUSR1, raise_away)
+        with pytest.raises(Away):
+            RECEIVERS[way](a)
+        knocking.thread.join(LIMIT + 10)
+    assert knocking.arrived
+    assert a.recv() == b"0"  # the socket is as good as before
+    b.send_multipart([b"1", b"2"])
+    assert a.recv_multipart() == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("way", SENDERS)
+def test_an_error_of_a_handler_gets_out_of_sending(full, way):
+    a, b, count = full
+    with Knocking(1, lambda: None) as knocking:
+
+        def raise_away(number, frame):
+            knocking.handled += 1
+            if knocking.handled == 1:
+                raise Away
+
+        signal.signal(signal.SIGUSR1, raise_away)
+        with pytest.raises(Away):
+            SENDERS[way](b)
+    assert knocking.arrived
+    assert [a.recv() for _ in range(count)] == [b"0"] * count
+    b.send(b"1")
+    assert a.recv() == b"1"
+    with pytest.raises(zmq.Again):
+        a.recv(zmq.DONTWAIT)
+
+
+def succeed(c, d):
+    d.send(b"inner")
+    assert c.recv() == b"inner"
+
+
+def find_nothing(c, d):
+    with pytest.raises(zmq.Again):
+        c.recv(zmq.DONTWAIT)
+
+
+def go_wrong(c, d):
+    with pytest.raises(zmq.ZMQError):
+        c.connect("nonsense://")
+
+
+@pytest.mark.parametrize("act", [succeed, find_nothing, go_wrong])
+@pytest.mark.parametrize("way", ["recv", "frame", "into", "multipart", "poll", "zmq_poll"])
+def test_a_handler_may_use_other_sockets(pair, bound_pair, way, act):
+    """What a call keeps for itself is not shared with the handler's calls, and neither is the errno of the interruption."""
+    a, b = pair
+    c, d = bound_pair(zmq.PAIR, zmq.PAIR)
+    with Knocking(5, lambda: b.send(b"0")) as knocking:
+
+        def talk(number, frame):
+            act(c, d)
+            knocking.handled += 1
+
+        signal.signal(signal.SIGUSR1, talk)
+        assert RECEIVERS[way](a) == b"0"
+    assert knocking.arrived
+
+
+@pytest.mark.parametrize("act", [succeed, find_nothing, go_wrong])
+@pytest.mark.parametrize("way", SENDERS)
+def test_a_handler_may_use_other_sockets_while_one_sends(full, bound_pair, way, act):
+    a, b, count = full
+    c, d = bound_pair(zmq.PAIR, zmq.PAIR)
+
+    def drain():
+        for _ in range(count):
+            a.recv()
+
+    with Knocking(5, drain) as knocking:
+
+        def talk(number, frame):
+            act(c, d)
+            knocking.handled += 1
+
+        signal.signal(signal.SIGUSR1, talk)
+        SENDERS[way](b)
+    assert knocking.arrived
+    assert a.recv()[:1] == b"0"
+
+
+def test_a_handler_may_use_the_socket_that_waits(pair):
+    a, b = pair
+    inner = []
+    with Knocking(3, lambda: b.send(b"outer")) as knocking:
+
+        def take(number, frame):
+            b.send(b"inner %d" % knocking.handled)
+            inner.append(a.recv())
+            knocking.handled += 1
+
+        signal.signal(signal.SIGUSR1, take)
+        assert a.recv() == b"outer"
+    assert knocking.arrived
+    assert inner == [b"inner %d" % number for number in range(len(inner))]
+
+
+def test_signals_while_messages_fly(bound_pair):
+    """Handlers run between and inside thousands of calls, and no message is lost or changed."""
+    a, b = bound_pair(zmq.PULL, zmq.PUSH, "tcp", timeout=-1)
+    handled = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: handled.append(number))
+    done = threading.Event()
+    main = threading.get_ident()
+
+    def knock():
+        while not done.wait(0.001):
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    def send():
+        for number in range(5000):
+            b.send(b"%d" % number * (number % 30 + 1))
+
+    threads = [threading.Thread(target=knock), threading.Thread(target=send)]
+    try:
+        for thread in threads:
+            thread.start()
+        for number in range(5000):
+            assert a.recv() == b"%d" % number * (number % 30 + 1)
+        end = time.monotonic() + LIMIT
+        while not handled and time.monotonic() < end:
+            time.sleep(0.01)
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join(LIMIT)
+        signal.signal(signal.SIGUSR1, before)
+    assert handled
+
+
+def test_threads_that_are_not_the_main_one_are_left_alone(pair):
+    """A signal that reaches another thread's call interrupts it in C only: it goes on and nothing is raised there."""
+    a, b = pair
+    got = []
+    thread = threading.Thread(target=lambda: got.append(a.recv()), daemon=True)
+    handled = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: handled.append(threading.get_ident()))
+    try:
+        thread.start()
+        for _ in range(5):
+            time.sleep(0.02)
+            signal.pthread_kill(thread.ident, signal.SIGUSR1)
+        end = time.monotonic() + LIMIT
+        while not handled and time.monotonic() < end:
+            time.sleep(0.01)
+        assert thread.is_alive()
+        b.send(b"x")
+        thread.join(LIMIT)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert got == [b"x"]
+    assert set(handled) == {threading.get_ident()}

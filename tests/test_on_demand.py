@@ -1,0 +1,47 @@
+"""Names of the package that are imported, or asked for, when somebody wants them."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from children import check
+
+import zmq_ctypes as zmq
+
+
+def test_each_is_there():
+    for name, module in zmq._LATER.items():
+        assert name in zmq.__all__
+        imported = importlib.import_module(f"zmq_ctypes.{module}")
+        assert getattr(zmq, name) is (imported if name == module else getattr(imported, name))
+
+
+def test_import_leaves_them_alone():
+    check(
+        """
+        import sys
+        later = {f"zmq_ctypes.{module}" for module in zmq._LATER.values()}
+        assert later and not later & set(sys.modules), later & set(sys.modules)
+        assert zmq.loader.loaded() is None
+        """
+    )
+
+
+def test_star_import_brings_them_and_opens_nothing():
+    check(
+        """
+        from zmq_ctypes import *
+        assert proxy is zmq.proxy and curve_keypair is zmq.curve_keypair
+        assert zmq.loader.loaded() is None
+        """
+    )
+
+
+def test_dir_has_them():
+    assert set(zmq._LATER) | set(zmq._ON_DEMAND) | set(zmq.__all__) <= set(dir(zmq))
+
+
+def test_what_is_not_there():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        zmq.nothing  # noqa: B018
