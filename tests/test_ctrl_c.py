@@ -97,7 +97,7 @@ def test_a_timer_signal_is_like_any_other():
         b.connect("inproc://there")
         signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
         assert a.recv() == b"x"
-        assert len(ticks) == 3
+        assert len(ticks) >= 3
         a.close()
         b.close()
         context.term()

@@ -21,6 +21,9 @@ if sys.platform == "win32":
 
 #: Seconds after which a handler that has not run is given up.
 LIMIT = 20
+#: Seconds after which a signal is sent once more: it may have come just before the main thread began to wait.  Long, so
+#: that the handlers of a slow machine do not interrupt each other.
+REPEAT = 2
 
 
 class Away(Exception):
@@ -55,8 +58,10 @@ class Knocking:
         end = time.monotonic() + LIMIT
         time.sleep(0.05)  # let the main thread get into its wait
         while self.handled < self.times and time.monotonic() < end:
+            before, again = self.handled, time.monotonic() + REPEAT
             signal.pthread_kill(self.main, signal.SIGUSR1)
-            time.sleep(0.01)
+            while self.handled == before and time.monotonic() < min(again, end):
+                time.sleep(0.01)
         self.arrived = self.handled >= self.times
         self.then()
 

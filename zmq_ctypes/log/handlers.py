@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections import deque
 from copy import copy
 from threading import Lock, RLock
@@ -34,6 +35,7 @@ from ..options import integer
 from ..socket import Socket
 
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any
 
 __all__ = ["PUBHandler", "TOPIC_DELIM", "TopicLogger"]
@@ -66,19 +68,33 @@ class _Outlet:
         # Re-entrant: a signal handler that logs must not wait for what it has interrupted.
         self.lock = RLock()
         self._waiting: deque[tuple[Any, bytes, bytes]] = deque()
-        self._busy = False
+        self._sender: FrameType | None = None
 
     def publish(self, socket: Socket[Any], topic: bytes, text: bytes) -> None:
         with self.lock:
             self._waiting.append((socket, topic, text))
             # Once more after the work: something may have come just before its end was marked.
-            while self._waiting and not self._busy:
-                self._busy = True
+            while self._waiting and not self._is_interrupted():
+                self._sender = sys._getframe()
                 try:
                     while self._waiting:
                         self._send(*self._waiting.popleft())
                 finally:
-                    self._busy = False
+                    self._sender = None
+
+    def _is_interrupted(self) -> bool:
+        """Whether this call has interrupted one that is sending.
+
+        A mark alone would not tell: an exception of a signal handler may come just before it is taken away.
+        """
+        frame = self._sender
+        if frame is not None:
+            caller: FrameType | None = sys._getframe(1)
+            while caller is not None and caller is not frame:
+                caller = caller.f_back
+            if caller is None:
+                self._sender = frame = None
+        return frame is not None
 
     def _send(self, socket: Socket[Any], topic: bytes, text: bytes) -> None:
         try:
