@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from threading import Event, Lock, Thread, current_thread
+from threading import Event, Lock, RLock, Thread, current_thread
 from uuid import uuid4
 
 from ..constants import Flag, SocketType
@@ -169,6 +169,8 @@ class ThreadAuthenticator(Serving):
     def __init__(self, context: Any = None, encoding: str = "utf-8", log: Any = None) -> None:
         super().__init__(context, encoding, log)
         self._ending = Lock()
+        # Several threads may stop it at once, but not all Pythons let several join one thread at once.
+        self._stopping = RLock()
 
     def start(self) -> None:
         """Begin, in a new thread.
@@ -219,10 +221,15 @@ class ThreadAuthenticator(Serving):
         RuntimeError
             If it is called from the authenticator's own thread, that is from a callback.
         """
-        thread = self.thread
-        if self._pid == os.getpid():
-            if thread is current_thread():
-                raise RuntimeError("an authenticator cannot be stopped by one of its own callbacks")
+        if self._pid != os.getpid():
+            # Another thread of the parent may hold a lock for ever.
+            self.thread = None
+            super().stop()
+            return
+        if self.thread is current_thread():
+            raise RuntimeError("an authenticator cannot be stopped by one of its own callbacks")
+        with self._stopping:
+            thread = self.thread
             with self._ending, suppress(ZMQError):
                 if self.pipe is not None and thread is not None:
                     self.pipe.send(_TERMINATE, Flag.DONTWAIT)
@@ -230,8 +237,8 @@ class ThreadAuthenticator(Serving):
                 thread.join()
             with self._ending:
                 self._close_pipe()
-        self.thread = None
-        super().stop()
+            self.thread = None
+            super().stop()
 
     def _close_pipe(self) -> None:
         if self.pipe is not None:
