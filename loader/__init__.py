@@ -10,9 +10,16 @@ if "." not in __name__:
         "(a script in this folder's parent sees it by accident)"
     )
 
-from .finder import VARIABLE
+from .attempts import Attempt, LibraryNotFound
 from .functions import ZMQVersionError
-from .library import Attempt, Library, LibraryNotFound, Loader, load, loaded, open_library
+from .library import Loader, load, loaded, open_library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .finder import VARIABLE
+    from .opened import Library
 
 __all__ = [
     "load",
@@ -25,3 +32,15 @@ __all__ = [
     "VARIABLE",
     "ZMQVersionError",
 ]
+
+# The search, and what describes a library, are not needed before something is loaded: name -> module.
+_LATER = {"Library": "opened", "VARIABLE": "finder"}
+
+
+def __getattr__(name: str) -> "Any":
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    globals()[name] = found = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    return found

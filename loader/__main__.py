@@ -8,14 +8,16 @@ import sys
 
 from . import process
 from .advice import advice
+from .attempts import LibraryNotFound
 from .finder import VARIABLE, data_folder, platform_tags
-from .library import LibraryNotFound, load
+from .library import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Sequence
 
-    from .library import Attempt, Library
+    from .attempts import Attempt
+    from .opened import Library
 
 _PACKAGE = __spec__.parent if __spec__ is not None and __spec__.parent else __package__
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ctypes import CDLL
     from typing import Any, Callable, Iterator, NoReturn
 
-    from .library import Library
+    from .opened import Library
 
 __all__ = ["C_TYPES", "Functions", "ZMQVersionError"]
 

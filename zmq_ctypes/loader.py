@@ -4,6 +4,7 @@ There the loader lives beside this package; in a wheel or a copied folder it is 
 Python prefers to this module.  What has to lie beside us keeps a stranger's ``loader`` from being taken.
 """
 
+from _frozen_importlib_external import SourceFileLoader  # as importlib.machinery has it, without that package
 from os.path import abspath, dirname, isfile, join
 
 _here = dirname(abspath(__file__))
@@ -18,5 +19,4 @@ __package__ = __name__
 __file__ = join(_folder, "__init__.py")
 if __spec__ is not None:
     __spec__.submodule_search_locations = __path__
-with open(__file__, encoding="utf-8") as _source:
-    exec(compile(_source.read(), __file__, "exec"))
+exec(SourceFileLoader(__name__, __file__).get_code(__name__))

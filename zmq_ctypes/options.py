@@ -245,10 +245,11 @@ def _annotated(cls: type, key: str) -> bool:
 
 def add_attributes(cls: type, options: Iterable[tuple[str, int]], attribute: Any = OptionAttribute) -> None:
     """Give a class an attribute for each option, in lower, upper and capital case, beside those that it has."""
+    known = set().union(*map(vars, cls.__mro__))
     for name, option in options:
-        for key in (name.lower(), name, name.capitalize()):
-            if not hasattr(cls, key):
-                setattr(cls, key, attribute(option, key))
+        made = attribute(option, name)
+        for key in {name.lower(), name, name.capitalize()} - known:
+            setattr(cls, key, made)
 
 
 def names_of(enum: Any) -> list[tuple[str, int]]:

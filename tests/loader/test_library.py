@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pathlib
-import pickle
 import threading
 
 import pytest
@@ -13,7 +11,7 @@ from support import need
 from zmq_ctypes.loader.finder import VARIABLE, Environment
 
 from zmq_ctypes import loader
-from zmq_ctypes.loader import Library, LibraryNotFound, Loader, finder, library, open_library, probe, process
+from zmq_ctypes.loader import Library, LibraryNotFound, Loader, open_library, opened, process
 
 # --- what is taken
 
@@ -31,17 +29,6 @@ def test_the_loaded_library():
 
 def test_loading_twice_gives_the_same_object():
     assert loader.load() is loader.load() is loader.loaded()
-
-
-def test_both_handles_are_the_same_library():
-    found = loader.load()
-    assert process.address_of(found.cdll, "zmq_errno") == process.address_of(found.pydll, "zmq_errno")
-
-
-def test_errno_is_kept():
-    found = loader.load()
-    found.cdll["zmq_close"](None)
-    assert ctypes.get_errno() != 0
 
 
 def test_open_library_leaves_the_process_wide_one_alone(copy):
@@ -129,7 +116,7 @@ def test_a_failure_while_binding_leaves_nothing_behind(copy, monkeypatch):
     mine = Loader()
     file = copy()
     with monkeypatch.context() as patch:
-        patch.setattr(library, "Functions", None)
+        patch.setattr(opened, "Functions", None)
         with pytest.raises(TypeError):
             mine.load(file)
     assert mine.library is None
@@ -197,109 +184,6 @@ print(json.dumps(os.WEXITSTATUS(status)))
     assert run(code, **given) == 7
 
 
-# --- the error
-
-
-def nowhere(**facts):
-    """An environment without any libzmq."""
-    return lambda: Environment(
-        **{**{"platform": "linux", "machine": "x86_64", "libc": "glibc", "mapped": tuple}, **facts}
-    )
-
-
-class NoFiles:
-    def isfile(self, path):
-        return False
-
-    isdir = isfile
-
-    def names(self, folder):
-        return []
-
-    def realpath(self, path):
-        return path
-
-    abspath = realpath
-
-
-def test_not_found_lists_every_attempt_and_what_to_do(monkeypatch):
-    monkeypatch.setitem(finder.PLATFORMS, "linux", library_platform())
-    with pytest.raises(LibraryNotFound) as caught:
-        Loader(nowhere(files=NoFiles(), home="/home/me")).load()
-    error = caught.value
-    assert isinstance(error, ImportError)
-    message = str(error)
-    assert len(error.attempts) >= 9
-    for attempt in error.attempts:
-        assert attempt.reason and str(attempt) in message
-    for words in ("libnozmq.so.9", "apt install", "-m zmq_ctypes.loader fetch", VARIABLE, "pip install"):
-        assert words in message
-    again = pickle.loads(pickle.dumps(error))
-    assert (str(again), [str(a) for a in again.attempts]) == (message, [str(a) for a in error.attempts])
-
-
-def library_platform():
-    from zmq_ctypes.loader.platforms import Platform
-
-    return Platform(("libnozmq.so.9",), (("libnozmq", ".so"),), data=("{home}/.local/share",))
-
-
-def test_one_file_under_several_names_is_opened_once(tmp_path, monkeypatch):
-    real = tmp_path / "libzmq.so.5.2.4"
-    real.write_text("no library\n")
-    for name in ("libzmq.so.5", "libzmq.so"):
-        (tmp_path / name).symlink_to(real)
-    opened = []
-    examine = probe.examine
-    monkeypatch.setattr(probe, "examine", lambda path: opened.append(path) or examine(path))
-    with pytest.raises(LibraryNotFound) as caught:
-        open_library(tmp_path)
-    assert len(opened) == 1
-    reasons = [attempt.reason for attempt in caught.value.attempts]
-    assert len(reasons) == 3
-    assert reasons[1:] == ["is the file of attempt 1"] * 2
-
-
-# --- capabilities
-
-
-def test_capabilities(wheel_library):
-    old, new = open_library(wheel_library("4.1.4")), open_library(wheel_library("4.3.5"))
-    assert old.has("curve") and new.has("curve")
-    assert new.has("ipc")
-    assert not new.has("CURVE") and not new.has("no such thing")
-    assert not old.draft and not new.draft
-
-
-def test_capabilities_of_a_library_that_cannot_tell(copy):
-    """zmq_has came with 4.1; before, only CURVE can be found out."""
-    found = open_library(copy())
-
-    class Older:
-        def __init__(self, cdll, *names):
-            self.cdll, self.names = cdll, names
-
-        def __getitem__(self, name):
-            if name not in self.names:
-                raise AttributeError(name)
-            return self.cdll[name]
-
-    expected = found.has("curve")
-    found.cdll = Older(found.cdll, "zmq_curve_keypair")
-    assert found.has("curve") is expected
-    assert found.has("ipc") is False
-    found.cdll = Older(found.cdll)
-    assert found.has("curve") is False
-
-
-def test_a_capability_is_text_without_null():
-    with pytest.raises(TypeError, match="capability must be str, not bytes"):
-        loader.load().has(b"curve")
-    with pytest.raises(ValueError, match="null"):
-        loader.load().has("curve\0")
-    assert loader.load().has("\udcff\u00fc") is False
-
-
 # --- the package
 
 
@@ -311,6 +195,16 @@ from zmq_ctypes.loader import loaded, process
 print(json.dumps([loaded() is None, [p for p in process.mapped(process.environment().platform) if "libzmq" in p]]))
 """
     assert run(code) == [True, []]
+
+
+def test_import_brings_nothing_of_the_search(run):
+    """It costs as much as the rest of the loader, and is needed when something is loaded."""
+    code = """
+import json, sys
+import zmq_ctypes
+print(json.dumps(sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith("zmq_ctypes.loader."))))
+"""
+    assert run(code) == ["attempts", "direct", "functions", "library", "messages", "prototypes", "structs"]
 
 
 def test_it_works_isolated_and_without_site(run, root, libzmq):
