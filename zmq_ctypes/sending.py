@@ -86,14 +86,19 @@ class Sending(Transfer):
         ZMQError
             For what else may be wrong; the frame was then not sent.
         """
-        if type(data) is bytes and copy and routing_id is None and group is None:
+        if (
+            type(data) is bytes
+            and routing_id is None
+            and group is None
+            # What is short is not worth being lent.
+            and (copy or (not track and len(data) < self._threshold))
+        ):
             size = len(data)
             if flags is NO_FLAGS and size <= COPY_LIMIT:
                 call, handle = self._transmit
-                if call(handle, data, size, NOWAIT) >= 0:
-                    return None
-                self._send_waiting(data, size, 0)
-                return None
+                if call(handle, data, size, NOWAIT) < 0:
+                    self._send_waiting(data, size, 0)
+                return None if copy else _FINISHED_TRACKER
             try:
                 now = NOWAIT_FLAGS[flags]
             except (IndexError, TypeError):
@@ -105,16 +110,12 @@ class Sending(Transfer):
                         if call(handle, data, size, now) >= 0:
                             if now in _NOWAIT_MORES:
                                 self._now_midway(True)
-                            return None
+                            return None if copy else _FINISHED_TRACKER
                     except ArgumentError:
                         flags_number(flags)  # a slice is an index too
                         raise
             self._send_waiting(data, size, flags)
-            return None
-        if type(data) is bytes and len(data) < self._threshold and routing_id is None and group is None and not track:
-            # Not worth being lent.
-            Sending.send(self, data, flags)
-            return _FINISHED_TRACKER
+            return None if copy else _FINISHED_TRACKER
         return self._send_other(data, flags, copy, track, routing_id, group)
 
     def _send_waiting(self, data: Any, size: int, flags: int) -> None:
