@@ -205,3 +205,4 @@ def need_backend(name):
         need(importlib.util.find_spec("paramiko"), "paramiko (pip install paramiko)")
     else:
         need(importlib.util.find_spec("pexpect"), "pexpect (pip install pexpect)")
+        need(shutil.which("ssh"), "ssh (apt install openssh-client)")

@@ -231,6 +231,18 @@ def test_nobody_answers(home, paramiko):
             ssh.open_tunnel("tcp://127.0.0.1:1", f"u@127.0.0.1:{taken.getsockname()[1]}", password="x", paramiko=paramiko)
 
 
+def test_no_terminal(home, monkeypatch):
+    """Where /dev/pts is not mounted, as in some containers."""
+    need_backend("openssh")
+    monkeypatch.setattr("pty.fork", raise_out_of_terminals)
+    with pytest.raises(ssh.SSHException, match="no terminal for ssh: out of pty devices; with paramiko=True"):
+        ssh.open_tunnel("tcp://127.0.0.1:1", "u@127.0.0.1", password="x", paramiko=False)
+
+
+def raise_out_of_terminals():
+    raise OSError("out of pty devices")
+
+
 def test_a_host_that_there_is_not(home, paramiko):
     with pytest.raises(ssh.SSHException, match="there.is.no.such.host.invalid"):
         ssh.open_tunnel("tcp://127.0.0.1:1", "u@there.is.no.such.host.invalid", password="x", paramiko=paramiko)

@@ -176,7 +176,11 @@ def _spawn(words: list[str], told: _Told) -> Any:
     with warnings.catch_warnings():
         # Newer Pythons warn of a fork beside threads; this one runs another program at once.
         warnings.simplefilter("ignore", DeprecationWarning)
-        child = pexpect.spawn(words[0], words[1:], env=environment, echo=False, preexec_fn=_fresh_signals)
+        try:
+            child = pexpect.spawn(words[0], words[1:], env=environment, echo=False, preexec_fn=_fresh_signals)
+        except OSError as error:
+            # Where /dev/pts is missing, for example.
+            raise SSHException(f"no terminal for ssh: {error}; with paramiko=True none is needed") from error
     child.logfile_read = told
     # select knows small numbers only; poll does not know terminals everywhere.
     child.use_poll = child.child_fd >= 1024
