@@ -94,12 +94,14 @@ class Loader:
             return self._library
 
     def _search(self, name: str | None) -> Library:
-        from .search import search
+        with _importing:
+            from .search import search
 
         return search(self._surroundings(), name)
 
     def _is_loaded(self, name: str) -> bool:
-        from .search import stands_for
+        with _importing:
+            from .search import stands_for
 
         assert self._library is not None
         return stands_for(self._surroundings(), name, self._library)
@@ -107,22 +109,30 @@ class Loader:
     def _surroundings(self) -> Environment:
         if self._environment is not None:
             return self._environment()
-        from .process import environment
+        with _importing:
+            from .process import environment
 
         return environment()
 
+
+#: Held while the search is imported, and by whoever forks: a child would wait for ever for an import that another thread of
+#: its parent had begun.
+_importing = threading.RLock()
 
 _loader = Loader()
 load = _loader.load
 
 
-def _renew_lock() -> None:
+def _begin_as_child() -> None:
+    _importing.release()
     # A fork while another thread was searching leaves the child with a lock that nobody will release.
     _loader._lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(
+        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_begin_as_child
+    )
 
 
 def loaded() -> Library | None:

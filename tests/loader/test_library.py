@@ -184,6 +184,44 @@ print(json.dumps(os.WEXITSTATUS(status)))
     assert run(code, **given) == 7
 
 
+def test_a_fork_during_the_import_of_the_search_does_not_lock_the_child(run, given):
+    need(hasattr(os, "fork"), "fork")
+    code = """
+import importlib.util, json, os, sys, threading, time, warnings
+from zmq_ctypes.loader import load
+entered = threading.Event()
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if not name.endswith(".loader.search"):
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+
+        def run_slowly(module):
+            entered.set()
+            time.sleep(0.5)
+            run(module)
+
+        spec.loader.exec_module = run_slowly
+        return spec
+
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=load)
+thread.start()
+entered.wait(30)
+warnings.simplefilter("ignore")
+child = os.fork()
+if child == 0:
+    load()
+    os._exit(7)
+print(json.dumps(os.WEXITSTATUS(os.waitpid(child, 0)[1])))
+thread.join()
+"""
+    assert run(code, **given) == 7
+
+
 # --- the package
 
 
