@@ -7,6 +7,7 @@ import errno
 import pickle
 import threading
 
+import children
 import pytest
 
 import zmq_ctypes as zmq
@@ -255,3 +256,38 @@ def test_the_number_is_the_first_argument_whatever_the_class(context):
     assert caught.value.args == (errno.EAGAIN,)
     assert zmq.error.from_errno(errno.EAGAIN).args == (errno.EAGAIN,)
     assert zmq.error.from_errno(zmq.ETERM).args == (zmq.ETERM,)
+
+
+def test_the_texts_of_libzmq_without_a_libzmq():
+    """As in a process that only unpickles errors."""
+    said = children.check(
+        """
+        import os
+        texts = [str(zmq.ContextTerminated()), str(zmq.ZMQError(zmq.EFSM)), zmq.strerror(zmq.EMTHREAD)]
+        texts += [zmq.strerror(zmq.ENOCOMPATPROTO)]
+        assert zmq.strerror(zmq.EAGAIN) == os.strerror(zmq.EAGAIN)
+        assert zmq.loader.loaded() is None
+        zmq.loader.load()
+        print(texts == [zmq.strerror(number) for number in (zmq.ETERM, zmq.EFSM, zmq.EMTHREAD, zmq.ENOCOMPATPROTO)])
+        """
+    )
+    assert said == "True\n"
+
+
+def test_what_pyzmq_keeps_to_itself(make_socket):
+    zmq.error._check_rc(0)
+    zmq.error._check_rc(-1, 0, error_without_errno=False)
+    with pytest.raises(zmq.Again):
+        zmq.error._check_rc(-1, errno.EAGAIN)
+    with pytest.raises(zmq.ZMQError, match="nvalid") as caught:
+        zmq.error._check_rc(-1, errno.EINVAL)
+    assert caught.value.errno == errno.EINVAL
+    with pytest.raises(zmq.ZMQError) as caught:
+        make_socket(zmq.PULL).bind("no-such-transport://x")
+    with pytest.raises(zmq.ZMQError) as again:
+        zmq.error._check_rc(-1)
+    assert again.value.errno == caught.value.errno
+    zmq.error._check_version((3, 2))
+    with pytest.raises(zmq.ZMQVersionError, match="9.1.2") as caught:
+        zmq.error._check_version((9, 1, 2), "flying")
+    assert caught.value.msg == "flying"

@@ -99,6 +99,17 @@ def test_bytes_are_made_once(pair):
         assert frame.bytes is frame.bytes
 
 
+def test_what_is_written_to_the_memory_is_seen(pair):
+    """By all but the bytes that are kept."""
+    for frame in (passed(pair, b"abcdef"), zmq.Frame(b"abcdef")):
+        assert frame.bytes == bytes(frame) == b"abcdef"
+        frame.buffer[:3] = b"xyz"
+        assert bytes(frame) == bytes(memoryview(frame)) == b"xyzdef"
+        assert "xyzdef" in repr(frame)
+        assert bytes(copy.copy(frame)) == copy.copy(frame).bytes == b"xyzdef"
+        assert frame.bytes == b"abcdef"
+
+
 def test_the_view_is_one_while_it_is_held(pair):
     frame = passed(pair, b"x" * 100)
     view = frame.buffer

@@ -24,7 +24,7 @@ from zmq_ctypes.loader import load
 
 try:
     import numpy
-except ImportError:  # as good as ctypes arrays here, which are always tested
+except ImportError:
     numpy = None
 
 #: Seconds in which I/O threads and the reaper give everything back; they need milliseconds.
@@ -141,18 +141,29 @@ PROVIDERS = {
     "frame": lambda: zmq.Frame(pattern(), copy=True),
     "lent frame": lambda: zmq.Frame(bytearray(pattern()), copy=False),
 }
-if numpy is not None:
+
+
+def of_numpy(make):
+    """A provider that numpy makes."""
+
+    def provide():
+        need(numpy is not None, "numpy (pip install numpy)")
+        return make()
+
+    return provide
+
+
+if sys.implementation.name == "cpython":
     PROVIDERS.update(
         {
-            "numpy bytes": lambda: numpy.frombuffer(pattern(), dtype=numpy.uint8),
-            "numpy writable": lambda: numpy.frombuffer(bytearray(pattern()), dtype=numpy.float32),
-            "numpy own memory": lambda: numpy.frombuffer(pattern(), dtype=numpy.int64).copy(),
-            "numpy records": lambda: numpy.frombuffer(pattern(), dtype=[("a", "u1"), ("b", "<u4")]),
-            "numpy rows": lambda: rows("C"),
+            "numpy bytes": of_numpy(lambda: numpy.frombuffer(pattern(), dtype=numpy.uint8)),
+            "numpy writable": of_numpy(lambda: numpy.frombuffer(bytearray(pattern()), dtype=numpy.float32)),
+            "numpy own memory": of_numpy(lambda: numpy.frombuffer(pattern(), dtype=numpy.int64).copy()),
+            "numpy records": of_numpy(lambda: numpy.frombuffer(pattern(), dtype=[("a", "u1"), ("b", "<u4")])),
+            "numpy rows": of_numpy(lambda: rows("C")),
+            "numpy columns": of_numpy(lambda: rows("F")),
         }
     )
-    if CAN_LEND:  # PyPy has no way to it
-        PROVIDERS["numpy columns"] = lambda: rows("F")
 
 
 def memory_of(data):
@@ -564,7 +575,7 @@ def test_one_ledger_lent_from_by_many_threads(ledger, exports):
 
 
 @pytest.mark.timeout(60 + SENDS // 100)
-def test_ten_thousand_through_tcp(ledger, exports, context):
+def test_thousands_through_tcp(ledger, exports, context):
     """A megabyte each: memory stays as it is, and each comes back once."""
     COUNT, size = SENDS, 1_000_000
     need(os.path.exists("/proc/self/statm"), "/proc/self/statm, which tells the memory of a process")
@@ -757,9 +768,9 @@ def test_views_of_received_frames_outlive_everything(transport, size):
         frame = b.recv(copy=False)
     context.term()
     views = [memoryview(frame), frame.buffer, frame.buffer[:], (ctypes.c_char * size).from_buffer(frame.buffer)]
-    if numpy is not None:
-        # PyPy shows C code no buffers of classes written in Python.
-        views.append(numpy.frombuffer(frame if CAN_LEND else frame.buffer, dtype=numpy.uint8))
+    if sys.implementation.name == "cpython":
+        need(numpy is not None, "numpy (pip install numpy)")
+        views.append(numpy.frombuffer(frame, dtype=numpy.uint8))
         views.append(numpy.asarray(frame.buffer))
     del frame
     while views:

@@ -370,3 +370,16 @@ def test_sockets_are_their_own(make_socket):
     assert weakref.ref(a)() is a
     with pytest.raises(TypeError):
         pickle.dumps(a)
+
+
+@pytest.mark.parametrize("wrong", [1, "context", object(), b"", 0])
+def test_a_context_that_is_none(make_socket, wrong):
+    socket = make_socket(zmq.PULL)
+    context = socket.context
+    with pytest.raises(TypeError, match="context"):
+        socket.context = wrong
+    assert socket.context is context
+    socket.context = None
+    socket.context = context
+    socket.close()
+    assert socket.closed

@@ -30,6 +30,15 @@ __all__ = [
 ]
 
 
+# What libzmq says of its own numbers, for as long as it cannot be asked.
+_OWN_TEXTS = {
+    Errno.EFSM: "Operation cannot be accomplished in current state",
+    Errno.ENOCOMPATPROTO: "The protocol is not compatible with the socket type",
+    Errno.ETERM: "Context was terminated",
+    Errno.EMTHREAD: "No thread available",
+}
+
+
 def strerror(errno: int) -> str:
     """The text of an error number.
 
@@ -41,7 +50,7 @@ def strerror(errno: int) -> str:
     Returns
     -------
     str
-        libzmq's text; where no libzmq is loaded, the system's.
+        libzmq's text; where no libzmq is loaded, the system's, or that of a known libzmq for its own numbers.
     """
     if isinstance(errno, bool) or not isinstance(errno, int):
         raise TypeError(f"errno must be an int, not {type(errno).__name__}")
@@ -49,7 +58,7 @@ def strerror(errno: int) -> str:
     if library is None:
         import os
 
-        return os.strerror(errno)
+        return _OWN_TEXTS.get(errno) or os.strerror(errno)
     if not -(2**31) <= errno < 2**31:
         raise OverflowError(f"errno {errno} does not fit in a C int")
     return library.functions.zmq_strerror(errno).decode("utf-8", "replace")
@@ -174,3 +183,20 @@ def from_errno(errno: int, msg: str | None = None) -> ZMQError:
 def last_error(msg: str | None = None) -> ZMQError:
     """The exception for the last failed call of the typed or the waiting binding in this thread."""
     return from_errno(zmq_errno(), msg)
+
+
+# As pyzmq's, for programs that use what it keeps to itself.
+
+
+def _check_rc(rc: int, errno: int | None = None, error_without_errno: bool = True) -> None:
+    """Raise the exception of an error number, by default the last one, if a function of libzmq has returned -1."""
+    if rc == -1:
+        number = zmq_errno() if errno is None else errno
+        if number or error_without_errno:
+            raise from_errno(number)
+
+
+def _check_version(min_version_info: tuple[int, ...], msg: str = "Feature") -> None:
+    """Raise `ZMQVersionError` if the loaded libzmq is older."""
+    if loader.load().version < min_version_info:
+        raise ZMQVersionError(".".join(map(str, min_version_info)), msg)

@@ -270,7 +270,10 @@ class Frame(OptionAttributes):
 
     @property
     def bytes(self) -> bytes_:
-        """The frame's bytes; copied when they are first asked for."""
+        """The frame's bytes; copied when they are first asked for, and then kept.
+
+        What is written to `buffer` afterwards is seen by ``bytes(frame)``, which copies each time.
+        """
         data = self._bytes
         if data is None:
             data = self.__dict__["_bytes"] = self._content.bytes()
@@ -287,7 +290,8 @@ class Frame(OptionAttributes):
         return view
 
     def __bytes__(self) -> bytes_:
-        return self.bytes
+        # Never the kept ones: the memory may have been written to since.
+        return self._content.bytes()
 
     def __buffer__(self, flags: int) -> memoryview:
         return self._content.view()
@@ -299,7 +303,7 @@ class Frame(OptionAttributes):
         """Another frame for the same memory."""
         other = self._holding(self._content.copy())
         own = other.__dict__
-        for key in ("more", "tracker", "tracker_event", "_bytes", "_data"):
+        for key in ("more", "tracker", "tracker_event", "_data"):
             if key in self.__dict__:
                 own[key] = self.__dict__[key]
         return other
@@ -309,7 +313,7 @@ class Frame(OptionAttributes):
 
     def __repr__(self) -> str:
         size = len(self)
-        shown = self.bytes if size <= 16 else self.buffer[:12].tobytes()
+        shown = bytes(self) if size <= 16 else self.buffer[:12].tobytes()
         text = repr(shown)
         if size > 16:
             text += f"...{_readable_size(size)}"

@@ -168,7 +168,6 @@ class Socket(
         _message: zmq_msg_t
         _polls: dict[int, tuple[Any, tuple[Any, ...], c_int, int, PollSet]]
 
-    context: Any = None
     type: int = -1
     _handle: _Handle | None = None
     # Whether the type is a draft, and the library is not.
@@ -262,6 +261,23 @@ class Socket(
         _set_quick(self, UNREADY_QUICK)
 
     # -- state --------------------------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> Any:
+        """The context that the socket was made in; None for the shadow of an address.
+
+        Raises
+        ------
+        TypeError
+            If something else is assigned to it.
+        """
+        return self.__dict__.get("context")
+
+    @context.setter
+    def context(self, context: Context[Any] | None) -> None:
+        if context is not None and not isinstance(getattr(context, "_library", None), loader.Library):
+            raise TypeError(f"context: expected a Context, got: {context!r}")
+        self.__dict__["context"] = context
 
     @property
     def copy_threshold(self) -> int:
