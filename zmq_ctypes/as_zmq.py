@@ -67,7 +67,8 @@ def install() -> ModuleType:
             ours[_ALIAS + name[len(_PACKAGE) :]] = module
         elif module is not None and (name == _ALIAS or name.startswith(_ALIAS + ".")):
             others[name] = module
-    for name, module in others.items():
+    # The package first, which is what somebody has imported, and not one of its modules.
+    for name, module in sorted(others.items()):
         if module is not ours.get(name):
             raise ImportError(
                 f"{name} is already imported, from {_origin(module)}, and {_PACKAGE} cannot take its place any more: "

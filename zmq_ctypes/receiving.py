@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from ctypes import ArgumentError, addressof, c_char
+from ctypes import ArgumentError, addressof, byref, c_char
 from errno import EAGAIN
 from itertools import repeat
 from sys import byteorder
@@ -25,6 +25,7 @@ from .error import Again
 from .frame import Frame, Received, hold
 from .lending import ledger
 from .loader.direct import flags_argument, size_argument
+from .loader.structs import zmq_msg_t
 from .options import integer
 from .tracker import _FINISHED_TRACKER
 from .transfer import DONTWAIT, NO_FLAGS, NOWAIT, NOWAIT_FLAGS, Transfer, flags_number
@@ -97,9 +98,9 @@ class Receiving(Transfer):
 
     if TYPE_CHECKING:
         get: Any
+        #: The message to receive into; None until the first receive, because many sockets never do.
         _m: Any
-        _more: Any
-        _message: Any
+        _message: zmq_msg_t
         _quick: tuple[list[bool], Any, tuple[Any, ...], Any, int, Any]
         _receive: tuple[list[bool], Any, Any, Any, Any, int, Any, Any, int, int]
         _thread_safe: bool
@@ -146,9 +147,11 @@ class Receiving(Transfer):
             ZMQError
                 For what else may be wrong.
             """
+            if not copy:
+                return self._recv_content(flags, False, track)
             taken, call, now, mark, small, views = self._quick
-            if flags is not NO_FLAGS or not copy or taken[0]:
-                return (self._recv_otherwise if copy else self._recv_content)(flags, copy, track)
+            if flags is not NO_FLAGS or taken[0]:
+                return self._recv_otherwise(flags)
             taken[0] = True
             try:
                 size = call(*now)
@@ -197,6 +200,12 @@ class Receiving(Transfer):
 
     def _make_ready(self) -> None:
         """Bundle what each received message needs, so that one attribute gives it all."""
+        if self._m is None:
+            structure = zmq_msg_t()
+            message = byref(structure)
+            self._library.nowait.msg_init(message)
+            _set(self, "_message", structure)
+            _set(self, "_m", message)
         calls, message = self._calls, self._m
         # Marks that the message is taken, as it always is where several threads may receive.
         taken = [self._thread_safe]
@@ -218,7 +227,7 @@ class Receiving(Transfer):
                 parts.append(views[size].raw)
                 return parts
             else:
-                follows = self._more(message)
+                follows = self._library.nowait.msg_more(message)
                 if mark[0] == small:
                     parts.append(views[size].raw)
                 else:
@@ -317,13 +326,13 @@ class Receiving(Transfer):
         calls.msg_init(message)
         return data
 
-    def _recv_otherwise(self, flags: int, copy: bool, track: bool) -> Any:
-        """Receive with flags, into a frame, or while the socket's own message is taken."""
+    def _recv_otherwise(self, flags: int) -> Any:
+        """Receive with flags, for the first time, or while the socket's own message is taken."""
         if self._receive is UNREADY:
             self._make_ready()
         taken, call, message, *_ = self._receive
-        if not copy or taken[0]:
-            return self._recv_content(flags, copy, track)
+        if taken[0]:
+            return self._recv_content(flags, True, False)
         taken[0] = True
         try:
             try:

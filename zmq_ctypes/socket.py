@@ -27,7 +27,6 @@ from .constants import Errno, PollEvent, SocketOption, SocketType
 from .endpoint import Endpoints
 from .error import ZMQError, from_errno
 from .loader.direct import handle_argument
-from .loader.structs import zmq_msg_t
 from .monitor import Monitoring
 from .options import (
     INT_ARGUMENTS,
@@ -154,7 +153,6 @@ class Socket(
         "_m",
         "_message",
         "_midway",
-        "_more",
         "_polls",
         "_prepared",
         "_quick",
@@ -165,7 +163,6 @@ class Socket(
     )
 
     if TYPE_CHECKING:
-        _message: zmq_msg_t
         _polls: dict[int, tuple[Any, tuple[Any, ...], c_int, int, PollSet]]
 
     type: int = -1
@@ -238,16 +235,10 @@ class Socket(
         own["_type_name"] = known._name_ if type(known) is SocketType else str(number)
         own["_thread_safe"] = number in _THREAD_SAFE_TYPES
         own["_draft_only"] = number > _LAST_STABLE_TYPE and not library.draft
-        calls = library.waiting if self._thread_safe else library.nowait
-        message = zmq_msg_t()
-        argument = byref(message)
-        library.nowait.msg_init(argument)
         _set_library(self, library)
         _set_waiting(self, library.waiting)
-        _set_calls(self, calls)
-        _set_message(self, message)
-        _set_m(self, argument)
-        _set_more(self, library.nowait.msg_more)
+        _set_calls(self, library.waiting if self._thread_safe else library.nowait)
+        _set_m(self, None)
         self._aim(handle_argument(address))
 
     def _aim(self, handle: Any) -> None:
@@ -406,7 +397,8 @@ class Socket(
             pass  # half made, or the interpreter is taking its modules apart
         finally:
             try:
-                self._library.nowait.msg_close(self._m)
+                if self._m is not None:
+                    self._library.nowait.msg_close(self._m)
             except (AttributeError, TypeError):
                 pass
 
@@ -502,9 +494,7 @@ class Socket(
     _set_library,
     _set_waiting,
     _set_calls,
-    _set_message,
     _set_m,
-    _set_more,
     _set_h,
     _set_polls,
     _set_prepared,
@@ -519,9 +509,7 @@ class Socket(
         "_library",
         "_waiting",
         "_calls",
-        "_message",
         "_m",
-        "_more",
         "_h",
         "_polls",
         "_prepared",
