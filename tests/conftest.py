@@ -10,6 +10,7 @@ gevent) passes on: ``ZMQ_CTYPES_TEST_MESSAGES=1000000 python3 tools/test -k stre
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import shutil
 import signal
@@ -68,6 +69,13 @@ def pytest_report_header(config):
         return f"libzmq: {error}"
     version = ".".join(map(str, library.version))
     return f"libzmq: {version}, {library.path or library.origin}; package: {os.path.dirname(zmq_ctypes.__file__)}"
+
+
+def pytest_collection_finish(session):
+    # What pytest knows of thousands of tests stays anyway; many tests collect the garbage, and need not look through it.
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items):
