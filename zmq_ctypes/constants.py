@@ -70,10 +70,9 @@ class _Quickly(EnumMeta):
             member = by_value.get(value)
             if member is None:
                 member = by_value[value] = int.__new__(cls, value)
-                books = member.__dict__
-                books["_value_"], books["_name_"], books["__objclass__"] = value, key, cls
+                member._value_, member._name_, member.__objclass__ = value, key, cls
                 if sorts:
-                    books["_sort_order_"] = len(names)
+                    member._sort_order_ = len(names)
                 # From 3.11 on, only single bits count as members of their own in a flag.
                 single = not value & (value - 1) and value
                 all_bits |= value
