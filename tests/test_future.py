@@ -9,7 +9,7 @@ import threading
 import weakref
 
 import pytest
-from support import go_away
+from support import go_away, until
 
 import zmq_ctypes as zmq
 import zmq_ctypes.asyncio as zmq_asyncio
@@ -859,6 +859,158 @@ def test_two_loops_in_two_threads(pair):
     assert run(ask()) == b"end"
     thread.join(LIMIT)
     assert results == [None]
+
+
+@pytest.fixture
+def loops():
+    """Two event loops that are used by turns."""
+    made = [asyncio.SelectorEventLoop() for _ in range(2)]
+    yield made
+    for loop in made:
+        loop.close()
+
+
+def stop_with_a_look_pending(loop, socket):
+    """Let a loop stop in the very round in which it was asked to look at a socket."""
+
+    async def ask():
+        waiting = socket.recv()
+        socket.get(zmq.EVENTS)
+        loop.stop()
+        return waiting
+
+    task = loop.create_task(ask())
+    loop.run_forever()
+    assert task.done() and socket._traffic._scheduled
+    return task.result()
+
+
+async def receive_what_only_a_look_tells(a, b):
+    """Receive a message whose news something else takes away, so that a look at EVENTS has to tell."""
+    waiting = asyncio.ensure_future(consume(b.recv()))
+    await turns()
+    a._shadow_sock.send(b"x")
+    until(lambda: b.get(zmq.EVENTS) & zmq.POLLIN, "the message does not arrive")
+    return await asyncio.wait_for(waiting, LIMIT / 2)
+
+
+@pytest.mark.parametrize("end", ["stopped", "closed"])
+def test_a_loop_that_ends_before_it_has_looked_takes_no_wake_up_away(pair, loops, end):
+    a, b = pair()
+    left = stop_with_a_look_pending(loops[0], b)
+    if end == "closed":
+        loops[0].close()
+    assert run(receive_what_only_a_look_tells(a, b)) == b"x"
+    assert left.cancelled()
+
+
+def test_a_loop_does_not_run_the_tasks_of_another_one(pair, loops):
+    """Although it comes late to a look that it was asked for when the socket was still in it."""
+    first, second = loops
+    a, b = pair(transport="inproc")
+    stop_with_a_look_pending(first, b)
+    ran_in = []
+
+    async def receive():
+        message = await b.recv()
+        ran_in.append(asyncio.get_running_loop())
+        return message
+
+    async def begin():
+        task = asyncio.ensure_future(receive())
+        await turns()
+        return task
+
+    task = second.run_until_complete(begin())
+    a._shadow_sock.send(b"x")
+    arrived(b)
+    first.run_until_complete(turns())
+    assert not ran_in
+    assert second.run_until_complete(asyncio.wait_for(task, LIMIT)) == b"x"
+    assert ran_in == [second]
+
+
+def test_loops_that_have_a_socket_by_turns(pair, loops):
+    a, b = pair()
+    for number in range(20):
+        loop, other = loops[number % 2], loops[(number + 1) % 2]
+        assert loop.run_until_complete(receive_what_only_a_look_tells(a, b)) == b"x"
+        left = stop_with_a_look_pending(loop, b)
+        other.run_until_complete(turns())
+        assert not left.done()
+
+
+@pytest.mark.parametrize("way", ["recv", "poll", "poller"])
+def test_a_loop_that_is_closed_with_somebody_waiting(pair, loops, way):
+    a, b = pair()
+    poller = zmq_asyncio.Poller()
+    poller.register(b, zmq.POLLIN)
+
+    async def wait():
+        waiting = {"recv": b.recv, "poll": b.poll, "poller": poller.poll}[way]()
+        task = asyncio.ensure_future(consume(waiting))
+        await turns()
+        b.get(zmq.EVENTS)
+        return task
+
+    task = loops[0].run_until_complete(wait())
+    loops[0].close()
+    # Nobody will ever go on with it, and nobody need be told.
+    task._log_destroy_pending = False
+    assert run(receive_what_only_a_look_tells(a, b)) == b"x"
+    a._shadow_sock.send(b"y")
+
+    async def poll():
+        return await poller.poll(LIMIT * 1000)
+
+    assert run(poll()) == [(b, zmq.POLLIN)]
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_waits_in_the_loop_of_another_thread_is_cancelled_there(pair, debug):
+    a, b = pair()
+    outcome = []
+    waits, cancelled = threading.Event(), threading.Event()
+
+    def wait():
+        async def main():
+            task = asyncio.ensure_future(consume(b.recv()))
+            asyncio.get_running_loop().set_debug(debug)
+            await turns()
+            waits.set()
+            try:
+                await task
+            except asyncio.CancelledError:
+                outcome.append(asyncio.get_running_loop())
+            cancelled.set()
+
+        run(main())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        assert waits.wait(LIMIT)
+        assert run(receive_what_only_a_look_tells(a, b)) == b"x"
+        # Before anything else wakes that loop up.
+        assert cancelled.wait(LIMIT / 2)
+    finally:
+        thread.join(LIMIT * 2)
+    assert len(outcome) == 1
+    # And the socket may go on from there.
+    assert run(receive_what_only_a_look_tells(a, b)) == b"x"
+
+
+def test_a_look_that_is_pending_when_the_socket_goes_to_the_loop_of_another_thread(pair, loops):
+    a, b = pair()
+    left = stop_with_a_look_pending(loops[0], b)
+    got = []
+    thread = threading.Thread(target=lambda: got.append(run(receive_what_only_a_look_tells(a, b))))
+    thread.start()
+    thread.join(LIMIT * 2)
+    assert got == [b"x"]
+    loops[0].run_until_complete(turns())
+    assert left.cancelled()
+    assert loops[0].run_until_complete(receive_what_only_a_look_tells(a, b)) == b"x"
 
 
 def test_without_a_running_loop(pair):

@@ -179,11 +179,12 @@ class Operation(_Base):
         self._settle()
         try:
             self._line.remove(self)
+            stood = True
         except ValueError:
-            pass
+            stood = False
         if self._wake is not None and not self._wake.woken:
             self._wake.wake()
-        if self._line:
+        if stood and self._line:
             # It may have been the one that was to take the message that is there.
             self._traffic.recheck()
 

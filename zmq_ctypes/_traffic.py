@@ -12,6 +12,8 @@ what makes event loops miss wake-ups, and what this module is built around:
 3. Whatever else is done on the socket while somebody waits is followed by a look at EVENTS: `Traffic.recheck`.
 4. EVENTS may say that something can be done which then cannot: a ROUTER with ROUTER_MANDATORY and an XPUB with XPUB_NODROP
    can always send, says libzmq.  Then, and only then, an operation is tried again by a timer, up to fifty times a second.
+5. A socket may move to another loop, while the one that it leaves is stopped, closed, or runs on in another thread.  What
+   was asked of that loop comes much later then, or never: it counts as not asked, and does nothing if it comes.
 
 **Nobody starves.**  What can be done at once is done at once, without the loop; but after a millisecond of that the next
 operation takes its turn in the loop like everything else.
@@ -19,6 +21,7 @@ operation takes its turn in the loop like everything else.
 
 from __future__ import annotations
 
+from asyncio import _get_running_loop as running_loop
 from collections import deque
 from ctypes import byref, c_int
 from functools import partial
@@ -144,6 +147,7 @@ class Traffic(Turns):
         self._fd = -1
         self._value = c_int()
         self._value_argument = byref(self._value)
+        # Whether the present loop is going to look.
         self._scheduled = False
         self._retry: Any = None
         self._delay = _SOON
@@ -166,14 +170,20 @@ class Traffic(Turns):
     def stop(self) -> None:
         """Cancel everything that waits, and take the reader out of the loop."""
         loop, self.loop = self.loop, None
+        self._scheduled = False
         operations = [*self.receivers, *self.senders, *self.polls]
         self.receivers.clear()
         self.senders.clear()
         self.polls.clear()
         self.waiting = False
+        # Futures are for the thread in which their loop runs.
+        elsewhere = loop is not None and loop.is_running() and running_loop() is not loop
         for operation in operations:
             try:
-                operation.cancel()
+                if elsewhere:
+                    loop.call_soon_threadsafe(operation.cancel)
+                else:
+                    operation.cancel()
             except RuntimeError:
                 pass  # its loop is closed, and nobody will ever go on
         self._unwatch(loop)
@@ -199,11 +209,12 @@ class Traffic(Turns):
         loop = self.loop
         if loop is not None and not self._scheduled and not loop.is_closed():
             self._scheduled = True
-            loop.call_soon(self._look)
+            loop.call_soon(self._look, loop)
 
-    def _look(self) -> None:
-        self._scheduled = False
-        self.handle(True)
+    def _look(self, loop: AbstractEventLoop) -> None:
+        if self.loop is loop:
+            self._scheduled = False
+            self.handle(True)
 
     def _readable(self) -> None:
         self._delay = _SOON
