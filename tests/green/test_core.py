@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from support import count_sends, go_away
+from support import count_sends, go_away, until
 
 import zmq_ctypes as zmq
 
@@ -471,6 +471,50 @@ def test_a_socket_that_moves_to_another_thread(pair):
     sending = gevent.spawn_later(0.02, other.send, b"back")
     assert one.recv() == b"back"
     sending.get()
+
+
+def leave_waiting(one, end):
+    """Wait for a socket in a thread, and let that end in the midst of it."""
+    left = []
+
+    def work():
+        left.append(gevent.spawn(one.recv))
+        gevent.sleep(0)
+        if end == "with a look pending":
+            one.get(zmq.EVENTS)
+        elif end == "with its loop":
+            gevent.get_hub().destroy(destroy_loop=True)
+        elif end == "killed by another one":
+            one.get(zmq.EVENTS)
+            left[0].kill(block=False)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(20)
+    return left
+
+
+@pytest.mark.parametrize("end", ["at once", "with a look pending", "with its loop", "killed by another one"])
+def test_a_thread_that_ends_with_somebody_waiting_takes_no_wake_up_away(pair, spawn, end):
+    one, other = pair
+    left = leave_waiting(one, end)
+    for number in range(3):
+        # With nobody waiting in this thread, and with somebody.
+        one.get(zmq.EVENTS)
+        waiting = spawn(one.recv)
+        gevent.sleep(0)
+        other.send(b"%d" % number)
+        # Takes the news away: only a look tells.
+        until(lambda: one.get(zmq.EVENTS) & zmq.POLLIN, "the message does not arrive")
+        assert waiting.get() == b"%d" % number
+    assert len(left) == 1
+
+
+def test_closing_what_a_thread_waited_for_that_has_ended(pair):
+    one, other = pair
+    left = leave_waiting(one, "with its loop")
+    one.close()
+    assert one.closed and len(left) == 1
 
 
 def test_a_socket_that_nobody_closes(green, context):

@@ -14,7 +14,8 @@ What libzmq guarantees, and what this module does about the rest:
    ROUTER_MANDATORY may have to wait for one of its peers, and an XPUB with XPUB_NODROP for the slowest.  There each processed
    command makes those who send try again.  An attempt that fails may have processed the command that another of them waits
    for, which nobody is told; only where two greenlets wait in this way do they try again by the clock.
-5. A socket is used by one thread at a time.  What waits belongs to the hub of its thread.
+5. A socket is used by one thread at a time.  What waits belongs to the hub of its thread.  Who still waits in one hub when
+   somebody waits in another is forgotten: most likely that thread has ended, and what its hub was to do is never done.
 """
 
 from __future__ import annotations
@@ -114,8 +115,12 @@ class Waiters:
             self._fd = socket.get(SocketOption.FD)
             # Asking a thread-safe socket for its descriptor has given it other calls.
             self._calls = socket._calls
-        if self._watcher is None or self._loop is not hub.loop:
+        if self._loop is not hub.loop or (self.waiting and self.waiting[0].waiter.hub is not hub):
+            # What the other hub was to do may have been left undone for ever.
+            self.waiting.clear()
+            self._noticed = 0
             self.stop()
+        if self._watcher is None:
             self._loop = hub.loop
             self._watcher = hub.loop.io(self._fd, 1)
         if not self.waiting:
@@ -127,8 +132,9 @@ class Waiters:
 
     def remove(self, entry: Wait) -> None:
         """End to wait, for whatever reason."""
-        if entry in self.waiting:
-            self.waiting.remove(entry)
+        if entry not in self.waiting:
+            return
+        self.waiting.remove(entry)
         if self.waiting:
             self.notice(_LEFT)
         elif self._watcher is not None:
@@ -160,8 +166,17 @@ class Waiters:
     def notice(self, what: int = _CHANGED) -> None:
         """Look at the events before the loop sleeps: somebody waits, and something may have changed."""
         if not self._noticed:
-            self._loop.run_callback(self._look, 0)
+            try:
+                self._loop.run_callback(self._look_in, self._loop)
+            except ValueError:
+                # That loop has ended, and who waited in it is forgotten.
+                self.waiting.clear()
+                return
         self._noticed |= what
+
+    def _look_in(self, loop: Any) -> None:
+        if self._loop is loop:
+            self._look(0)
 
     def _fired(self) -> None:
         """The file descriptor is readable; runs in the hub."""
@@ -223,7 +238,10 @@ class Waiters:
         self.stop()
         self._fd = None
         for entry in self.waiting:
-            self._loop.run_callback(entry.waiter.switch, True)
+            try:
+                self._loop.run_callback(entry.waiter.switch, True)
+            except ValueError:
+                break  # its loop has ended
 
 
 # -- the prepared calls of a green socket -----------------------------------------------------------------------------
