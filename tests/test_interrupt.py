@@ -90,15 +90,21 @@ SENDERS = {
 }
 
 
-@pytest.fixture
-def pair(bound_pair):
-    return bound_pair(zmq.PULL, zmq.PUSH, timeout=-1)
+@pytest.fixture(params=[-1, LIMIT * 3000], ids=["for ever", "with a limit"])
+def patience(request):
+    """RCVTIMEO and SNDTIMEO: what is left of them after a signal is waited for in another way."""
+    return request.param
 
 
 @pytest.fixture
-def full(make_socket):
+def pair(bound_pair, patience):
+    return bound_pair(zmq.PULL, zmq.PUSH, timeout=patience)
+
+
+@pytest.fixture
+def full(make_socket, patience):
     """A PULL and a PUSH between which there is no more room."""
-    a, b = (make_socket(kind, timeout=-1, sndhwm=1, rcvhwm=1) for kind in (zmq.PULL, zmq.PUSH))
+    a, b = (make_socket(kind, timeout=patience, sndhwm=1, rcvhwm=1) for kind in (zmq.PULL, zmq.PUSH))
     a.bind("inproc://full")
     b.connect("inproc://full")
     count = 0
@@ -144,6 +150,134 @@ def test_time_limits_hold_in_spite_of_signals(make_socket, way):
         else:
             assert poller.poll(300) == []
     assert knocking.arrived
+
+
+class Pestering(Knocking):
+    """Sends signals, much faster than any limit, until told to stop or until it has had enough."""
+
+    def __init__(self):
+        super().__init__(sys.maxsize, lambda: None)
+        self.done = threading.Event()
+
+    def __exit__(self, *error):
+        self.done.set()
+        super().__exit__(*error)
+
+    def run(self):
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end and not self.done.wait(0.02):
+            signal.pthread_kill(self.main, signal.SIGUSR1)
+
+    def had_enough(self):
+        return not self.thread.is_alive()
+
+
+#: Milliseconds: long beside the signals, short beside what `Pestering` endures.
+SHORT = 1000
+TIMED = [way for way in RECEIVERS if "poll" not in way and way != "select"]
+
+
+@pytest.mark.parametrize("way", TIMED)
+def test_the_whole_limit_of_a_receive_holds_in_spite_of_signals(bound_pair, way):
+    """However many there are, and whatever their handlers do with other sockets."""
+    a, b = bound_pair(zmq.PULL, zmq.PUSH, timeout=SHORT)
+    c, d = bound_pair(zmq.PAIR, zmq.PAIR)
+    begun = time.monotonic()
+    with Pestering() as pestering:
+
+        def talk(number, frame):
+            pestering.handled += 1
+            (succeed, find_nothing, go_wrong)[pestering.handled % 3](c, d)
+
+        signal.signal(signal.SIGUSR1, talk)
+        with pytest.raises(zmq.Again):
+            RECEIVERS[way](a)
+        assert not pestering.had_enough()
+    assert pestering.handled
+    assert time.monotonic() - begun > SHORT / 1000 * 0.9
+    b.send(b"0")
+    assert RECEIVERS[way](a) == b"0"
+
+
+@pytest.mark.parametrize("way", [way for way in SENDERS if way != "poll"])
+def test_the_whole_limit_of_a_send_holds_in_spite_of_signals(full, way):
+    a, b, count = full
+    b.sndtimeo = SHORT
+    begun = time.monotonic()
+    with Pestering() as pestering:
+        with pytest.raises(zmq.Again):
+            SENDERS[way](b)
+        assert not pestering.had_enough()
+    assert pestering.handled
+    assert time.monotonic() - begun > SHORT / 1000 * 0.9
+    # Nothing was sent, and not a part of it.
+    assert [a.recv_multipart() for _ in range(count)] == [[b"0"]] * count
+    assert not a.poll(50)
+
+
+@pytest.fixture
+def full_router(make_socket):
+    """A ROUTER with a peer that takes no more, though EVENTS say that it can send; that peer; and how many it has."""
+    router = make_socket(zmq.ROUTER, sndhwm=1, rcvhwm=1, router_mandatory=1)
+    dealer, another = [make_socket(zmq.DEALER, sndhwm=1, rcvhwm=1, routing_id=name) for name in (b"peer", b"another")]
+    router.bind("inproc://mandatory")
+    for peer in (dealer, another):
+        peer.connect("inproc://mandatory")
+        peer.send(b"here")
+        router.recv_multipart()
+    count = 0
+    with pytest.raises(zmq.Again):
+        while True:
+            router.send_multipart([b"peer", b"0"], zmq.DONTWAIT)
+            count += 1
+    assert router.poll(0, zmq.POLLOUT)
+    return router, dealer, count
+
+
+def test_the_limit_of_a_send_that_events_promise_holds_in_spite_of_signals(full_router):
+    router, dealer, count = full_router
+    router.sndtimeo = SHORT
+    begun, used = time.monotonic(), time.process_time()
+    with Pestering() as pestering:
+        with pytest.raises(zmq.Again):
+            router.send_multipart([b"peer", b"1", b"2"])
+        assert not pestering.had_enough()
+    # And it does not keep asking all that time.
+    assert time.process_time() - used < (time.monotonic() - begun) / 2
+    for _ in range(count):
+        assert dealer.recv_multipart() == [b"0"]
+    assert not dealer.poll(50)
+
+
+def test_a_send_that_events_promise_goes_on_after_signals(full_router):
+    router, dealer, count = full_router
+    router.sndtimeo = LIMIT * 3000
+
+    def drain():
+        for _ in range(count):
+            assert dealer.recv_multipart() == [b"0"]
+
+    with Knocking(3, drain) as knocking:
+        router.send_multipart([b"peer", b"1", b"2"])
+    assert knocking.arrived
+    assert dealer.recv_multipart() == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("way", TIMED)
+def test_a_handler_may_close_the_socket_that_waits(pair, way):
+    a, b = pair
+    with Knocking(2, lambda: None) as knocking:
+
+        def close(number, frame):
+            knocking.handled += 1
+            if knocking.handled == 2:
+                a.close()
+
+        signal.signal(signal.SIGUSR1, close)
+        with pytest.raises(zmq.ZMQError) as caught:
+            RECEIVERS[way](a)
+    assert knocking.arrived
+    assert caught.value.errno == zmq.ENOTSOCK
 
 
 @pytest.mark.parametrize("way", RECEIVERS)

@@ -60,6 +60,11 @@ class _Socket(_original_Socket[bytes]):
             _set(self, "_calls", NoticedCalls(self._calls, waiters))
         super()._aim(handle)
 
+    def _promise(self, events: int, limit: int) -> bool:
+        poller = _Poller()
+        poller.register(self, events)
+        return bool(poller.poll(limit))
+
     def close(self, linger: int | None = None) -> None:
         """Close the socket; greenlets that wait for it get a `ZMQError` (``ENOTSOCK``).
 
