@@ -157,6 +157,39 @@ def test_monitoring_is_awaited(open_pair):
     run(main())
 
 
+class Special(zmq_asyncio.Socket):
+    """What a program makes of it."""
+
+
+class SpecialContext(zmq_asyncio.Context):
+    _socket_class = Special
+
+
+@pytest.mark.parametrize("context_class", [zmq.Context, zmq_asyncio.Context, SpecialContext])
+def test_a_monitor_socket_is_of_the_kind_of_its_socket(context_class):
+    """Not of that of its context: `from_socket` makes one that is awaited in a context whose sockets are not."""
+    own = context_class._socket_class
+
+    async def main():
+        with context_class() as context, context.socket(zmq.PAIR, socket_class=zmq.Socket) as plain:
+            awaited = zmq_asyncio.Socket.from_socket(plain)
+            with awaited.get_monitor_socket() as monitor:
+                assert type(monitor) is (zmq_asyncio.Socket if own is zmq.Socket else own)
+                assert monitor.context is context and awaited.get_monitor_socket() is monitor
+                received = asyncio.ensure_future(consume(monitor.recv_multipart()))
+                await asyncio.sleep(0)
+                assert not received.done()
+                awaited.disable_monitor()
+                assert len(await received) == 2
+            with plain.get_monitor_socket() as monitor:
+                assert type(monitor) is zmq.Socket
+            shadow = zmq.Socket(shadow=awaited)
+            with shadow.get_monitor_socket() as monitor:
+                assert type(monitor) is zmq.Socket
+
+    run(main())
+
+
 def test_decorators_give_them_to_coroutine_functions():
     from zmq_ctypes.decorators import socket
 

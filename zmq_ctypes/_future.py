@@ -9,7 +9,7 @@ with
     The `asyncio` event loop to wait in: the running one, or, with a warning, the one that will run.  Kinds of loops that
     stand on asyncio (tornado's) give the one that they stand on.
 
-and sets ``_poller_class`` on its socket class and ``_socket_class`` on its poller and context classes.  All that is left to
+and sets ``_poller_class`` and ``_kind`` on its socket class and ``_socket_class`` on its poller and context classes.  All that is left to
 it is names.  How waiting works is told in `_traffic` and `_operations`, and how fast it is in the documentation: what can be done at once
 is returned in a future that is done already, and the loop hears nothing of it.
 """

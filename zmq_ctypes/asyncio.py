@@ -64,6 +64,7 @@ class Socket(_AsyncIO, _AsyncSocket):
 
 
 Poller._socket_class = Socket
+Socket._kind = Socket
 
 
 class Context(_context.Context[Socket]):

@@ -47,6 +47,7 @@ class Monitoring:
         def underlying(self) -> int: ...
 
         _check_open: Any
+        _kind: Any
         _thread_safe: bool
 
     _monitor_socket: Any = None
@@ -140,8 +141,9 @@ class Monitoring:
         Returns
         -------
         Socket
-            A PAIR socket of the context's own class: those of event loops are awaited.  The same one until it is closed
-            or `disable_monitor` is called; then ``events`` and ``addr`` count again.
+            A PAIR socket of the context's own class, if that is of this socket's kind: what is awaited has one that is awaited,
+            whatever context it was made in, and what is not has one that is not.  The same one until it is closed or
+            `disable_monitor` is called; then ``events`` and ``addr`` count again.
 
         Raises
         ------
@@ -154,7 +156,9 @@ class Monitoring:
             return reader
         if self.context is None:
             raise ZMQError(Errno.ENOTSUP, "a socket made from an address has no context to make a monitor socket in")
-        reader = self.context.socket(SocketType.PAIR)
+        kind = self._kind
+        other = self.context._socket_class._kind is not kind
+        reader = self.context.socket(SocketType.PAIR, **({"socket_class": kind} if other else {}))
         try:
             reader.set(SocketOption.RCVHWM, 0)
             reader.connect(self._publish(Event.ALL if events is None else events, addr))

@@ -173,6 +173,8 @@ class Socket(
     _shadow_obj: Any = None
     _type_name: str = "UNKNOWN"
     _poller_class: Any = Poller
+    # The class that says how sockets of this kind wait, whatever subclasses of it there are.
+    _kind: Any = None
     _repr_cls = "zmq.Socket"
 
     def __init__(
@@ -525,6 +527,7 @@ _NULL = handle_argument(0)
 _EVENTS = INT_ARGUMENTS[SocketOption.EVENTS]
 
 
+Socket._kind = Socket
 add_attributes(Socket, SOCKET_OPTION_NAMES, option_attribute)
 learner(Socket, option_attribute)
 

@@ -193,6 +193,19 @@ def test_classes(context, run):
         future.Context(io_loop=1).term()
 
 
+def test_the_monitor_socket_of_one_that_was_made_as_a_plain_one(run):
+    async def main():
+        with zmq.Context() as plain_context, plain_context.socket(zmq.PAIR) as plain:
+            socket = future.Socket.from_socket(plain)
+            with socket.get_monitor_socket() as monitor:
+                assert type(monitor) is future.Socket
+                received = monitor.recv_multipart()
+                socket.disable_monitor()
+                assert len(await received) == 2
+
+    run(main())
+
+
 def test_several_loops_one_after_the_other(context):
     for turn in range(3):
 

@@ -402,6 +402,15 @@ def test_monitor(make_socket, spawn):
     reader.close()
 
 
+def test_a_monitor_socket_is_of_the_kind_of_its_socket(green):
+    with zmq.Context() as context, context.socket(zmq.PAIR) as plain:
+        one = green.Socket(shadow=plain)
+        with one.get_monitor_socket() as reader:
+            assert type(reader) is green.Socket
+        with plain.get_monitor_socket() as reader:
+            assert type(reader) is zmq.Socket
+
+
 @pytest.mark.draft
 def test_sockets_of_thread_safe_types(bound_pair, spawn):
     server, client = bound_pair(zmq.SERVER, zmq.CLIENT, "tcp", timeout=None)

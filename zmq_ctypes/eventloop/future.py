@@ -67,6 +67,7 @@ class Socket(_AsyncTornado, _AsyncSocket):
 
 
 Poller._socket_class = Socket
+Socket._kind = Socket
 
 
 class Context(_context.Context[Socket]):

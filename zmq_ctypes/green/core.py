@@ -80,6 +80,9 @@ class _Socket(_original_Socket[bytes]):
         super().close(linger)
 
 
+_Socket._kind = _Socket
+
+
 def _noticed(name: str) -> Any:
     """A method that processes libzmq's commands outside of the prepared calls."""
     original = getattr(_original_Socket, name)
