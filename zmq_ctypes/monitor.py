@@ -157,7 +157,7 @@ class Monitoring:
         if self.context is None:
             raise ZMQError(Errno.ENOTSUP, "a socket made from an address has no context to make a monitor socket in")
         kind = self._kind
-        other = self.context._socket_class._kind is not kind
+        other = getattr(self.context._socket_class, "_kind", None) is not kind
         reader = self.context.socket(SocketType.PAIR, **({"socket_class": kind} if other else {}))
         try:
             reader.set(SocketOption.RCVHWM, 0)
