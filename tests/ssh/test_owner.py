@@ -126,6 +126,33 @@ def test_the_owner_is_killed(start):
     owner.check_nothing_is_left()
 
 
+def test_the_owner_is_killed_though_ssh_would_go_into_the_background(start, home):
+    home.configure("IgnoreUnknown ForkAfterAuthentication\nForkAfterAuthentication yes")
+    owner = start()
+    assert not refuses(owner.port)
+    assert not owner.pid or alive(owner.pid)
+    owner.process.kill()
+    owner.process.wait(SOON)
+    owner.check_nothing_is_left()
+
+
+@pytest.mark.parametrize(
+    "begin",
+    ["subprocess.Popen(('sleep', '1000'), close_fds=False)", "os.system('sleep 1000 &')"],
+    ids=["Popen", "system"],
+)
+def test_the_owner_is_killed_and_a_program_lives_on(start, begin):
+    """A program that was started from there has all descriptors that are inherited."""
+    owner = start(ending=f"import subprocess; {begin}; print('started', flush=True); input()")
+    assert owner.process.stdout.readline() == "started\n"
+    assert not refuses(owner.port)
+    owner.process.kill()
+    owner.process.wait(SOON)
+    owner.check_nothing_is_left()
+    # It still runs: it is in the process group, which has nobody else.
+    os.killpg(owner.process.pid, 0)
+
+
 def test_the_owner_is_killed_and_a_child_lives_on(start):
     """A forked child has all the descriptors of its parent, but for those of the tunnels."""
     owner = start(

@@ -14,6 +14,7 @@ import zmq_ctypes as zmq
 from zmq_ctypes import ssh
 from zmq_ctypes.ssh import ForwardServer, by_paramiko, openssh
 from zmq_ctypes.ssh import tunnel as module
+from zmq_ctypes.ssh.places import parse_server
 
 pytestmark = pytest.mark.usefixtures("no_tunnels")
 
@@ -121,6 +122,50 @@ def test_an_alias_of_the_configuration(sshd, place, home, replier, requester):
     )
     with ssh.tunnel_connection(requester, replier.endpoint, "there", paramiko=False):
         assert replier.answers(requester)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "BatchMode yes",
+        "ForkAfterAuthentication yes\nSessionType none",
+        "LogVerbose *:*:*",
+        # Port 1 of the other side is not for this user.
+        "RemoteForward 127.0.0.1:1 127.0.0.1:1\nExitOnForwardFailure yes",
+        "Tunnel yes\nExitOnForwardFailure yes",
+        "RequestTTY force\nStdinNull yes\nGatewayPorts yes\nEscapeChar none",
+        "IgnoreUnknown Unknown*\nUnknownOption yes",
+    ],
+    ids=lambda settings: settings.partition(" ")[0],
+)
+def test_what_the_configuration_says_for_other_logins(sshd, home, replier, requester, settings):
+    need_backend("openssh")
+    # An older ssh does not know all of these.
+    home.configure(settings if settings.startswith("Ignore") else f"IgnoreUnknown *\n{settings}")
+    with ssh.tunnel_connection(
+        requester, replier.endpoint, sshd.address, password=PASSWORD, paramiko=False, timeout=20
+    ) as tunnel:
+        assert replier.answers(requester)
+        with socket.socket() as everywhere:
+            # What only this machine can reach leaves the port to its other addresses.
+            everywhere.bind(("127.0.0.2", tunnel.local_port))
+        assert tunnel.is_alive()
+
+
+@pytest.mark.parametrize(
+    "said, options",
+    [
+        ("OpenSSH_6.7p1 Debian-5, OpenSSL 1.0.1t", set()),
+        ("OpenSSH_for_Windows_8.6p1, LibreSSL 3.4.3", {"LogVerbose"}),
+        ("OpenSSH_10.0p2, OpenSSL 3.5", {"LogVerbose", "ForkAfterAuthentication"}),
+        ("Dropbear v2022.83", set()),
+        (None, set()),
+    ],
+)
+def test_options_that_an_older_ssh_does_not_know(home, said, options):
+    (home.programs / "ssh").write_text(f"#!/bin/sh\necho '{said}' >&2\n" if said else "no program")
+    words = openssh.command(parse_server("server"), None, 5)
+    assert {word.partition("=")[0] for word in words} & set(openssh._NEWER_OPTIONS) == options
 
 
 def test_a_server_with_ipv6(start_sshd, place, make_socket, requester, paramiko):

@@ -4,11 +4,14 @@
 2. *A terminal of its own.*  ``ssh`` asks for passwords at its controlling terminal only, and pexpect gives it one.  It also
    is what ends ``ssh`` when this process is killed: the kernel closes our side of that terminal, and hangs up.  So ``ssh``
    stays in the foreground (pyzmq's goes into the background, away from its terminal, and its end is a ``sleep`` on the
-   server), with the signals of a fresh process, whatever this one ignores or blocks.
+   server), with the signals of a fresh process, whatever this one ignores or blocks.  And nobody else may have our side: a
+   program that was started from here and lives on would keep ``ssh``.
 3. *It talks.*  With ``-v`` it says when the tunnel stands and which connections go through it.  Somebody has to read
    that as long as it runs, for a full terminal would stop it: a thread does, and waits for its end, so that no zombie
    stays.  ``ssh`` would not say which connections there are if it were asked.
-4. *No master.*  A connection that is shared (``ControlMaster``) would keep the tunnel after our end.
+4. *No master.*  A connection that is shared (``ControlMaster``) would keep the tunnel after our end.  What else the
+   configuration may say for a login of another kind is overruled (`_OPTIONS`): going into the background, words that we
+   do not know, an end because something else that it forwards is not to be had.
 5. *A signal may be overlooked:* ``ssh`` looks whether one came before it waits, and one that comes in between is noticed when
    something else happens, at the latest with the next sign of life (`_OPTIONS`).  So ours are repeated.
 6. *A process id may be used again* once its process was waited for: nothing is sent to it from then on.
@@ -22,9 +25,11 @@ import select
 import signal
 import sys
 from collections import deque
+from functools import lru_cache
 from importlib import import_module
 from math import ceil
 from shutil import which
+from subprocess import DEVNULL, PIPE, STDOUT, SubprocessError, run
 from threading import Lock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -43,21 +48,34 @@ __all__ = ["OpenSSHTunnel", "PortTaken", "forwarding"]
 MOMENT = 2.0
 #: Seconds until a signal is repeated.
 AGAIN = 0.02
+# Seconds within which a program says which version it is.
+_PATIENCE = 10
 
 _OPTIONS = {
     # A server that is gone without a word is noticed within a minute.
     "ServerAliveInterval": "15",
     "ServerAliveCountMax": "3",
     "NumberOfPasswordPrompts": "1",
+    # Whoever gives a password wants it to be used.
+    "BatchMode": "no",
     # What the configuration may say for a login of another kind.
     "ClearAllForwardings": "no",
+    "ExitOnForwardFailure": "no",
     "PermitLocalCommand": "no",
     "ForwardAgent": "no",
     "ForwardX11": "no",
+    "Tunnel": "no",
+    "VisualHostKey": "no",
+}
+# An option that ssh does not know ends it.  IgnoreUnknown would prevent that, but put that of the configuration out of force.
+_NEWER_OPTIONS = {
+    "LogVerbose": ((8, 5), "none"),
+    "ForkAfterAuthentication": ((8, 7), "no"),
 }
 # Without these ssh asks at its terminal.
 _NOT_INHERITED = ("SSH_ASKPASS", "SSH_ASKPASS_REQUIRE")
 
+_VERSION = re.compile(rb"OpenSSH\D*(\d+)\.(\d+)")
 _STANDS = re.compile(rb"(?m)^debug1: Entering interactive session\.")
 _UNKNOWN_HOST = re.compile(rb"(?m)^Are you sure you want to continue connecting")
 _TAKEN = re.compile(rb"(?m)cannot listen to port: (\d+)")
@@ -128,6 +146,17 @@ def _pexpect() -> Any:
     return pexpect
 
 
+@lru_cache(maxsize=None)
+def _version(program: str) -> tuple[int, ...]:
+    """Of OpenSSH; empty if that is not what it is."""
+    try:
+        done = run([program, "-V"], stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, timeout=_PATIENCE)
+    except (OSError, SubprocessError):
+        return ()
+    found = _VERSION.search(done.stdout)
+    return tuple(map(int, found.groups())) if found else ()
+
+
 def command(server: Server, keyfile: str | None, timeout: float, extra: Sequence[str] = ()) -> list[str]:
     """The arguments of an ``ssh`` that logs in, runs nothing and stays.
 
@@ -141,13 +170,15 @@ def command(server: Server, keyfile: str | None, timeout: float, extra: Sequence
     program = which("ssh")
     if program is None:
         raise SSHException("there is no ssh program in PATH: install OpenSSH (Debian: apt install openssh-client)")
-    words = [program, "-v", "-N", "-T", "-S", "none"]
-    for name, value in {**_OPTIONS, "ConnectTimeout": str(ceil(timeout))}.items():
+    if keyfile is not None and ("%" in keyfile or "${" in keyfile):
+        raise ValueError(f"keyfile: ssh would read something else than the name {keyfile!r}")
+    version = _version(program)
+    newer = {name: value for name, (first, value) in _NEWER_OPTIONS.items() if version >= first}
+    # Of two values, ssh takes the first.
+    words = [program, "-v", "-N", "-T", "-S", "none", *extra]
+    for name, value in {**_OPTIONS, **newer, "ConnectTimeout": str(ceil(timeout))}.items():
         words += ["-o", f"{name}={value}"]
-    words += extra
     if keyfile is not None:
-        if "%" in keyfile or "${" in keyfile:
-            raise ValueError(f"keyfile: ssh would read something else than the name {keyfile!r}")
         words += ["-i", keyfile]
     if server.port is not None:
         words += ["-p", str(server.port)]
@@ -181,6 +212,8 @@ def _spawn(words: list[str], told: _Told) -> Any:
         except OSError as error:
             # Where /dev/pts is missing, for example.
             raise SSHException(f"no terminal for ssh: {error}; with paramiko=True none is needed") from error
+    # Python makes descriptors that are not inherited, but this one is the C library's.
+    os.set_inheritable(child.child_fd, False)
     child.logfile_read = told
     # select knows small numbers only; poll does not know terminals everywhere.
     child.use_poll = child.child_fd >= 1024
