@@ -104,6 +104,69 @@ def test_what_has_not_changed_is_not_read_again(folder, tmp_path, reads, settled
     assert reads == []
 
 
+def test_keys_set_and_deleted_by_hand(folder, tmp_path, settled):
+    write(tmp_path, "one", 1), write(tmp_path, "two", 2)
+    folder[key(3)] = True
+    del folder[key(1)]
+    assert dict(folder) == {key(2): True, key(3): True}
+    assert len(folder) == 2 and key(3) in folder and key(1) not in folder
+    with pytest.raises(KeyError):
+        del folder[key(1)]
+    with pytest.raises(KeyError):
+        del folder[key(4)]
+    # A file does not bring back what was deleted, and takes away nothing that was set.
+    write(tmp_path, "again", 1), write(tmp_path, "three", 3)
+    os.unlink(tmp_path / "three.key")
+    assert set(folder) == {key(2), key(3)}
+    folder[key(1)] = "with a value"
+    assert folder[key(1)] == "with a value" and folder.pop(key(3)) is True
+    folder.update({key(5): False})
+    assert not folder.get(key(5)) and set(folder) == {key(1), key(2), key(5)}
+    folder.clear()
+    assert dict(folder) == {} and (tmp_path / "two.key").exists()
+    with pytest.raises(TypeError, match="key"):
+        folder[key(1).decode()] = True
+
+
+def test_another_thread_looks_while_what_was_found_is_replaced(tmp_path, log, settled):
+    """At each step of that, a key that is in no file any more is none."""
+    steps = []
+
+    class Watched(CertificateDirectory):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if (tmp_path / "one.key").exists():
+                # What is found meanwhile is not to mend it.
+                seen = CertificateDirectory.__new__(CertificateDirectory)
+                seen.__dict__.update(self.__dict__)
+                steps.append((name, key(1) in seen))
+
+    folder = Watched(tmp_path, logging.getLogger("zmq.auth"))
+    write(tmp_path, "one", 1, LONG_AGO)
+    assert key(1) in folder
+    del steps[:]
+    write(tmp_path, "one", 2)
+    folder.refresh()
+    assert steps and not any(found for _, found in steps), steps
+    assert key(2) in folder
+
+
+def test_another_thread_has_looked_before_a_change_and_is_done_after_it(tmp_path, log, settled):
+    class Overtaken(CertificateDirectory):
+        def refresh(self):
+            found = dict(self.__dict__)
+            result = super().refresh()
+            self.__dict__.update(found)
+            return result
+
+    folder = Overtaken(tmp_path, logging.getLogger("zmq.auth"))
+    path = write(tmp_path, "one", 1)
+    CertificateDirectory.refresh(folder)
+    assert key(1) in folder
+    os.unlink(path)
+    assert key(1) not in folder
+
+
 def test_a_known_key_takes_no_listing(folder, tmp_path, settled, monkeypatch):
     write(tmp_path, "one", 1)
     assert key(1) in folder

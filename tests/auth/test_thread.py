@@ -153,6 +153,26 @@ def test_curve_with_certificates(authenticator, clients, serve, log, curve, tmp_
     assert not server.poll(100)
 
 
+def test_keys_added_and_removed_by_hand(authenticator, clients, serve, log, curve, tmp_path):
+    _, path = auth.create_certificates(tmp_path, "known")
+    known, another = auth.load_certificate(path), curve.new_keys()
+    authenticator.configure_curve("*", tmp_path)
+    server, endpoint = serve(**curve.server)
+    authenticator.certs["*"][another[0]] = True
+    for keys in (known, another):
+        clients.connect(endpoint, "hello", **curve.client(keys))
+        assert received(server) == ("hello", keys[0].decode())
+    for count, keys in enumerate((known, another), 1):
+        del authenticator.certs["*"][keys[0]]
+        clients.connect(endpoint, "removed", **curve.client(keys))
+        log.wait("DENIED CURVE", "Unknown key", count=count)
+    assert not server.poll(100)
+    # What was done by hand ends with the next configuration.
+    authenticator.configure_curve("*", tmp_path)
+    clients.connect(endpoint, "hello", **curve.client(known))
+    assert received(server)[0] == "hello"
+
+
 def test_curve_for_anyone(authenticator, clients, serve, curve):
     authenticator.configure_curve("*", auth.CURVE_ALLOW_ANY)
     server, endpoint = serve(zap_domain=b"global", **curve.server)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from inspect import isawaitable
 
 from .. import loader
@@ -84,7 +84,8 @@ class Authenticator:
     passwords : dict
         domain -> the passwords of `configure_plain`
     certs : dict
-        domain -> a mapping with the public keys that may connect, as Z85 bytes
+        domain -> a mapping with the public keys that may connect, as Z85 bytes.  Keys that are set or deleted there count
+        more than the folder, until `configure_curve` is called again.
     credentials_providers : dict
         domain -> the object of `configure_curve_callback`
 
@@ -99,7 +100,7 @@ class Authenticator:
     credentials_providers: dict[str, Any]
     zap_socket: Any = None
     passwords: dict[str, Mapping[str, str]]
-    certs: dict[str, Mapping[bytes, Any]]
+    certs: dict[str, MutableMapping[bytes, Any]]
     log: Any
 
     # The question that was received and not answered yet.
