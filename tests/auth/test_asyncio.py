@@ -93,6 +93,96 @@ def test_curve_with_callbacks(context, clients, log, curve):
     run(main())
 
 
+class Own(BaseException):
+    """As gevent's time-outs are: no Exception."""
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, asyncio.CancelledError, Own])
+def test_callbacks_that_raise(context, clients, log, curve, error, later):
+    async def fail():
+        await asyncio.sleep(0)
+        raise error
+
+    class Provider:
+        left = 2
+
+        def callback(self, domain, key):
+            if not self.left:
+                return True
+            self.left -= 1
+            if later:
+                return fail()
+            raise error
+
+    async def main():
+        authenticator = AsyncioAuthenticator(context)
+        authenticator.configure_curve_callback("*", Provider())
+        authenticator.start()
+        server, endpoint = server_of(context, **curve.server)
+        with server:
+            for count in (1, 2):
+                clients.connect(endpoint, "refused", **curve.client())
+                await until(lambda count=count: log.text.count("DENIED CURVE") == count)
+                assert log.text.count("ERROR The credentials provider 'Provider' has failed") == count
+            clients.connect(endpoint, "hello", **curve.client())
+            assert await server.recv() == b"hello"
+        authenticator.stop()
+
+    run(main())
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+def test_ctrl_c_in_a_callback(context, clients, log, curve, later):
+    """It gets out of the loop, once; the client is refused; and where the loop runs again, the authenticator does."""
+
+    async def interrupted():
+        raise KeyboardInterrupt
+
+    class Provider:
+        left = 1
+
+        def callback(self, domain, key):
+            if not self.left:
+                return True
+            self.left -= 1
+            if later:
+                return interrupted()
+            raise KeyboardInterrupt
+
+    authenticator = AsyncioAuthenticator(context)
+    authenticator.configure_curve_callback("*", Provider())
+    loop = asyncio.new_event_loop()
+
+    async def begin():
+        authenticator.start()
+        return server_of(context, **curve.server)
+
+    async def forever():
+        await asyncio.sleep(3600)
+
+    async def go_on(server, endpoint):
+        clients.connect(endpoint, "hello", **curve.client())
+        assert await server.recv() == b"hello"
+        authenticator.stop()
+        await asyncio.sleep(0)
+
+    try:
+        server, endpoint = loop.run_until_complete(begin())
+        with server:
+            clients.connect(endpoint, "refused", **curve.client())
+            waiting = loop.create_task(forever())
+            with pytest.raises(KeyboardInterrupt):
+                loop.run_until_complete(asyncio.wait_for(waiting, 40))
+            assert authenticator._unanswered is None
+            loop.run_until_complete(asyncio.wait_for(go_on(server, endpoint), 40))
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.run_until_complete(asyncio.wait({waiting}))
+    finally:
+        loop.close()
+
+
 def test_nobody_comes_in_after_the_end(context, clients, log, curve):
     async def main():
         authenticator = AsyncioAuthenticator(context)

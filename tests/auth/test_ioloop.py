@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 import warnings
@@ -60,6 +61,44 @@ def test_in_a_loop_of_tornado(ioloop, context, clients, serve, log):
     assert (frame.bytes, frame["User-Id"]) == (b"hello", "bob")
     log.wait("DENIED PLAIN")
     assert not server.poll(100)
+
+
+def test_callbacks_that_raise_in_a_loop_of_tornado(ioloop, context, clients, serve, log, curve):
+    need(importlib.util.find_spec("tornado"), "tornado (pip install tornado)")
+    from tornado.ioloop import IOLoop
+
+    class Own(BaseException):
+        """As gevent's time-outs are: no Exception."""
+
+    errors = [asyncio.CancelledError, GeneratorExit, Own, SystemExit]
+
+    class Provider:
+        def callback(self, domain, key):
+            if errors:
+                raise errors.pop()
+            return True
+
+    server, endpoint = serve(**curve.server)
+
+    async def main():
+        authenticator = ioloop.IOLoopAuthenticator(context)
+        authenticator.configure_curve_callback("*", Provider())
+        authenticator.start()
+        for count in range(1, len(errors) + 1):
+            clients.connect(endpoint, "refused", **curve.client())
+            while log.text.count("DENIED CURVE") < count:
+                await asyncio.sleep(0.001)
+            assert log.text.count("has failed") == count
+        clients.connect(endpoint, "hello", **curve.client())
+        await IOLoop.current().run_in_executor(None, server.poll, 10_000)
+        authenticator.stop()
+
+    loop = IOLoop(make_current=False)
+    try:
+        loop.run_sync(main, timeout=40)
+    finally:
+        loop.close()
+    assert server.recv() == b"hello"
 
 
 def test_arguments(ioloop, context):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
-import sys
 import threading
 
 import pytest
@@ -262,25 +262,25 @@ def test_a_user_id_of_ones_own(context, clients, serve, log, curve):
 # --- what goes wrong lets nobody in
 
 
-def test_callbacks_that_raise(authenticator, clients, serve, log, curve):
+class Own(BaseException):
+    """As gevent's time-outs are: no Exception."""
+
+
+BAD_ENDS = [LookupError("the database"), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError(), Own()]
+
+
+@pytest.mark.parametrize("error", BAD_ENDS, ids=lambda error: type(error).__name__)
+def test_callbacks_that_raise(authenticator, clients, serve, log, curve, error):
     known = curve.new_keys()
 
-    async def nothing():
-        raise LookupError("a coroutine")
-
-    async def cancelled():
-        raise asyncio.CancelledError
-
-    async def leave():
-        sys.exit(4)
-
     def fail():
-        raise LookupError("the database")
+        raise error
 
-    def leave_at_once():
-        sys.exit(3)
+    async def fail_later():
+        await asyncio.sleep(0)
+        raise error
 
-    ways = [fail, nothing, cancelled, leave, leave_at_once]
+    ways = [fail, fail_later, fail_later, fail]
 
     class Provider:
         def callback(self, domain, key):
@@ -290,12 +290,64 @@ def test_callbacks_that_raise(authenticator, clients, serve, log, curve):
     server, endpoint = serve(**curve.server)
     while ways:
         clients.connect(endpoint, "failed", **curve.client(known))
-        log.wait("ERROR The credentials provider 'Provider' has failed")
+        log.wait("ERROR The credentials provider 'Provider' has failed", type(error).__name__)
         log.wait("INFO DENIED CURVE", "Unknown key")
         log.lines.clear()
     clients.connect(endpoint, "hello", **curve.client(known))
     assert server.recv() == b"hello"
     assert authenticator.is_alive()
+
+
+@pytest.mark.parametrize("error", BAD_ENDS, ids=lambda error: type(error).__name__)
+def test_overwritten_methods_that_raise(context, clients, serve, log, curve, error):
+    class Raising(ThreadAuthenticator):
+        left = 2
+
+        def curve_user_id(self, client_public_key):
+            if self.left:
+                self.left -= 1
+                raise error
+            return "bob"
+
+    authenticator = Raising(context)
+    authenticator.configure_curve("*", auth.CURVE_ALLOW_ANY)
+    authenticator.start()
+    try:
+        server, endpoint = serve(**curve.server)
+        for count in (1, 2):
+            clients.connect(endpoint, "failed", **curve.client())
+            log.wait(f"ERROR DENIED: the authenticator has failed: {type(error).__name__}", count=count)
+        clients.connect(endpoint, "hello", **curve.client())
+        assert received(server) == ("hello", "bob")
+        assert authenticator.is_alive()
+    finally:
+        authenticator.stop()
+
+
+def test_a_greenlet_that_is_killed(context, clients, serve, log, curve):
+    """What ends the thread itself, under gevent, does end it, and is told; and nobody comes in."""
+    need(importlib.util.find_spec("greenlet"), "greenlet (pip install gevent)")
+    import greenlet
+
+    class Provider:
+        def callback(self, domain, key):
+            raise greenlet.GreenletExit
+
+    authenticator = ThreadAuthenticator(context)
+    authenticator.configure_curve_callback("*", Provider())
+    authenticator.start()
+    thread = authenticator.thread
+    server, endpoint = serve(**curve.server)
+    clients.connect(endpoint, "failed", **curve.client())
+    thread.join(20)
+    assert not thread.is_alive()
+    log.wait("ERROR DENIED: the authenticator has failed: GreenletExit")
+    authenticator.stop()
+    authenticator.configure_curve("*", auth.CURVE_ALLOW_ANY)
+    authenticator.start()
+    clients.connect(endpoint, "hello", **curve.client())
+    assert server.recv() == b"hello"
+    authenticator.stop()
 
 
 def test_nobody_comes_in_after_the_end(context, authenticator, clients, serve, log, curve):

@@ -3,8 +3,8 @@
 Whatever goes wrong, nobody is let in by it:
 
 1. libzmq waits for an answer without limit of its own, and a REP socket that gave none takes no further question.  So
-   each question is answered, once, also if it makes no sense, if the code that decides raises, or if the authenticator
-   is stopped meanwhile.
+   each question is answered, once, also if it makes no sense, if the code that decides raises anything at all, or if the
+   authenticator is stopped meanwhile.
 2. **libzmq lets clients of CURVE in when there is nobody whom it could ask**, and so for NULL.  So `Authenticator.stop`
    leaves the socket where it is: libzmq asks, nobody answers, and nobody comes in.  The next authenticator of the
    context takes that socket over; it is closed when the context's end has begun.
@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Mapping, MutableMapping
 from inspect import isawaitable
+from threading import current_thread, main_thread
 
 from .. import loader
 from ..constants import SocketType
@@ -56,6 +58,23 @@ def _addresses(addresses: tuple[Any, ...]) -> set[str]:
         if not isinstance(address, str):
             raise TypeError(f"addresses: expected str, got: {type(address).__name__}")
     return {canonical(address) for address in addresses}
+
+
+def _is_for_all(error: BaseException) -> bool:
+    """Whether an exception is meant for more than the code that it came out of: Ctrl-C, or the end of a greenlet."""
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is not None and isinstance(error, greenlet.GreenletExit):
+        return True
+    # Python raises it there only; elsewhere it is some code's own.
+    return isinstance(error, KeyboardInterrupt) and current_thread() is main_thread()
+
+
+def _called(function: Any, *args: Any) -> tuple[Any, BaseException | None]:
+    """The result of a call, or what it has raised instead."""
+    try:
+        return function(*args), None
+    except BaseException as error:
+        return None, error
 
 
 class Authenticator:
@@ -261,7 +280,8 @@ class Authenticator:
         credentials_provider : object
             Has a method ``callback(domain, key)``, the key being 40 bytes of Z85 text, which says whether that one may
             connect; it may be a coroutine function.  It is called in the authenticator's thread or loop, and all
-            others wait for it.  If it raises, the client is refused.
+            others wait for it.  If it raises, whatever that is, the client is refused; a KeyboardInterrupt in the main
+            thread goes on from there.
         """
         name = _domain(domain)
         if credentials_provider is None:
@@ -318,7 +338,7 @@ class Authenticator:
         Raises
         ------
         ContextTerminated
-            If the context was terminated.  Nothing else: what cannot be judged is refused.
+            If the context was terminated.  No other error: what cannot be judged is refused.
         """
         self._unanswered = msg
         number = zap.request_id(msg)
@@ -331,7 +351,7 @@ class Authenticator:
             self._tell("info" if error.peer else "error", "DENIED: malformed ZAP request: %s", error)
         except ContextTerminated:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._tell_failure(error)
         finally:
             # Also if the task is cancelled.
@@ -399,16 +419,24 @@ class Authenticator:
         return False, b"Unknown domain"
 
     async def _ask(self, provider: Any, domain: str, key: bytes) -> Any:
-        try:
-            found = provider.callback(domain, key)
-            return await self._settled(found) if isawaitable(found) else found
-        except (Exception, SystemExit):
-            # There is no secret in it: what was asked about is a public key.
-            self.log.error("The credentials provider %r has failed", type(provider).__name__, exc_info=True)
-            return False
+        found, failure = _called(provider.callback, domain, key)
+        if failure is None and isawaitable(found):
+            found, failure = await self._settled(found)
+        if failure is None:
+            return found
+        if _is_for_all(failure):
+            raise failure
+        # There is no secret in it: what was asked about is a public key.
+        self.log.error("The credentials provider %r has failed", type(provider).__name__, exc_info=failure)
+        return False
 
-    async def _settled(self, awaitable: Any) -> Any:
-        return await awaitable
+    async def _settled(self, awaitable: Any) -> tuple[Any, BaseException | None]:
+        """The result of something awaitable, or what it has raised instead."""
+        try:
+            return await awaitable, None
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            # Anything else may be the end of whoever waits here.
+            return None, error
 
     def _authenticate_gssapi(self, domain: str, principal: bytes) -> tuple[bool, bytes]:
         return True, b"OK"

@@ -1,4 +1,9 @@
-"""What authenticators that run by themselves have in common: receive, decide, answer, and do not end until stopped."""
+"""What authenticators that run by themselves have in common: receive, decide, answer, and do not end until stopped.
+
+Code of the program decides, and that may raise more than errors: something that it waits for was cancelled, a time-out of
+gevent, an exit.  None of that is meant for the authenticator.  So such code runs in tasks, and what comes out of them is
+looked at; what is raised where this module waits for them is the end of the authenticator itself.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import asyncio
 
 from ..constants import Errno, Flag
 from ..error import Again, ContextTerminated, ZMQError
-from .base import Authenticator
+from .base import Authenticator, _is_for_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,14 +31,17 @@ class Serving(Authenticator):
             except Again:
                 return
             try:
-                await self.handle_zap_message(msg)
-            except ContextTerminated:
-                raise
-            except Exception as error:
-                # A subclass may have its own way to handle them.
-                self._tell_failure(error)
+                # In a task: a subclass may have its own way to handle them.
+                _, failure = await self._settled(self._handle(msg))
             finally:
                 self._refuse_forgotten(msg)
+            if isinstance(failure, KeyboardInterrupt) and _is_for_all(failure):
+                # It leaves the loop, which may run again, and this task goes on.
+                asyncio.get_running_loop().call_soon(_throw, failure)
+            elif isinstance(failure, ContextTerminated) or failure is not None and _is_for_all(failure):
+                raise failure
+            elif failure is not None:
+                self._tell_failure(failure)
             # However many ask, others get their turn.
             await asyncio.sleep(0)
 
@@ -45,20 +53,29 @@ class Serving(Authenticator):
             if error.errno != Errno.EFSM:
                 raise
 
-    async def _settled(self, awaitable: Any) -> Any:
-        # In a task of its own: that something in there is cancelled, or wants to exit, must not end this one.
-        task = asyncio.ensure_future(_tamed(awaitable))
+    async def _handle(self, msg: Any) -> None:
+        await self.handle_zap_message(msg)
+
+    async def _settled(self, awaitable: Any) -> tuple[Any, BaseException | None]:
+        # In a task of its own, so that what is cancelled in there can be told from the end of this one.
+        task = asyncio.ensure_future(_outcome(awaitable))
         try:
             await asyncio.wait({task})
         finally:
             task.cancel()
         if task.cancelled():
-            raise RuntimeError("the callback was cancelled")
-        return task.result()
+            return None, asyncio.CancelledError()
+        failure = task.exception()
+        return (None, failure) if failure is not None else task.result()
 
 
-async def _tamed(awaitable: Any) -> Any:
+async def _outcome(awaitable: Any) -> tuple[Any, BaseException | None]:
     try:
-        return await awaitable
-    except SystemExit as error:
-        raise RuntimeError("the callback wants to exit") from error
+        return await awaitable, None
+    except (SystemExit, KeyboardInterrupt) as error:
+        # A task would raise them in its loop.
+        return None, error
+
+
+def _throw(error: BaseException) -> None:
+    raise error

@@ -90,7 +90,7 @@ class AuthenticationThread(Thread):
             loop.run_until_complete(self._run())
         except ContextTerminated:
             self.authenticator._abandon()
-        except Exception as error:
+        except BaseException as error:
             # Nobody comes in any more: its socket stays.
             self.authenticator._tell_failure(error)
             Authenticator.stop(self.authenticator)
@@ -106,7 +106,7 @@ class AuthenticationThread(Thread):
             # A callback may be at work, and will not be waited for.
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception) and not isinstance(result, asyncio.CancelledError):
+            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                 raise result
 
     async def _answer(self) -> None:
