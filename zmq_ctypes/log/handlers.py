@@ -12,7 +12,10 @@ What a program that logs must be able to rely on:
    a queue until that message is complete, since the frames of two messages must not mix.
 4. *Fork.*  The sockets of the parent do not exist in the child, where records are dropped; a child makes handlers of its
    own.
-5. *Exit.*  ``logging.shutdown`` closes the handlers.  A socket that a handler has made itself is given `LINGER`
+5. *Configuration.*  Each call of ``logging.config`` closes all handlers there are, and forgets them, whether they stay in use
+   or not; those of files open them again with the next record.  So does a handler that has made its socket, at the same
+   endpoint, which a new handler may have taken by then.  One that the program itself has closed stays so.
+6. *Exit.*  ``logging.shutdown`` closes the handlers.  A socket that a handler has made itself is given `LINGER`
    milliseconds to get rid of the last records, so that a subscriber that hangs does not keep the program.
 """
 
@@ -24,11 +27,12 @@ import sys
 from collections import deque
 from copy import copy
 from threading import Lock, RLock
+from time import monotonic
 from typing import TYPE_CHECKING
 from warnings import warn
 from weakref import WeakValueDictionary
 
-from ..constants import Errno, Flag, PollEvent, SocketType
+from ..constants import Errno, Flag, PollEvent, SocketOption, SocketType
 from ..context import Context
 from ..error import Again, ZMQError
 from ..options import integer
@@ -45,6 +49,9 @@ TOPIC_DELIM = "::"
 
 #: Milliseconds for which the last records are kept when a handler closes a socket that it has made.
 LINGER = 1000
+
+#: Seconds between attempts to open a socket again whose endpoint is not to be had.
+PAUSE = 1.0
 
 # Text that is no Unicode must reach the reader all the same.
 _ERRORS = "backslashreplace"
@@ -149,7 +156,7 @@ class PUBHandler(logging.Handler):
     ctx : Context
         The context of the socket.
     socket : Socket
-        The socket.
+        The socket; another one after ``logging.config`` has closed a handler that has made its own, and that stays in use.
     formatters : dict of int to logging.Formatter
         The formatter of each level; a level that is not in it has that of the nearest lower one, or else of the lowest.
 
@@ -180,7 +187,8 @@ class PUBHandler(logging.Handler):
     ) -> None:
         self.setRootTopic(root_topic)
         self.formatters = {level: logging.Formatter(text) for level, text in _FORMATS.items()}
-        self._own_context = self._own_socket = self._ended = False
+        self._own_context = self._own_socket = self._ended = self._closed_twice = self._opening = False
+        self._closed_at = self._again_at = 0.0
         if isinstance(interface_or_socket, Socket):
             self.socket = interface_or_socket
             self.ctx = self.socket.context
@@ -188,14 +196,17 @@ class PUBHandler(logging.Handler):
                 raise ZMQError(Errno.ENOTSOCK, f"interface_or_socket was closed: {self.socket!r}")
         else:
             self._bind(interface_or_socket, context)
+        self._use()
+        # Last: from here on, `logging` knows the handler.
+        super().__init__()
+
+    def _use(self) -> None:
         handle = self.socket._handle
         assert handle is not None
         self._pid = handle.pid
         self._outlet = _outlet_of(self.socket)
         # A socket of an event loop hands out futures, which nobody would wait for; another object for the same does not.
         self._sender = self.socket if type(self.socket) is Socket else Socket.shadow(self.socket)
-        # Last: from here on, `logging` knows the handler.
-        super().__init__()
 
     def _bind(self, interface: str, context: Context[Any] | None) -> None:
         if not isinstance(interface, (str, bytes)):
@@ -212,6 +223,59 @@ class PUBHandler(logging.Handler):
                 self.ctx.term()
             raise
         self._own_socket, self._own_context = True, context is None
+        # With the port that the system has chosen.
+        self._sndhwm = self.socket.get(SocketOption.SNDHWM)
+        self._endpoint = self.socket.get(SocketOption.LAST_ENDPOINT).rstrip(b"\0")
+
+    def _open_again(self) -> bool:
+        """After ``logging.config`` has closed it; tells whether there is a socket."""
+        self.acquire()
+        try:
+            if not self._ended:
+                return True
+            # A signal handler that logs may have interrupted just this.
+            if self._closed_twice or self._opening or monotonic() < self._again_at or not _is_forgotten(self):
+                return False
+            self._opening = True
+            try:
+                return self._open()
+            finally:
+                self._opening = False
+        finally:
+            self.release()
+
+    def _open(self) -> bool:
+        if self.ctx.closed:
+            if not self._own_context:
+                return False
+            self.ctx = Context()
+        socket = None
+        try:
+            socket = self.ctx.socket(SocketType.PUB, socket_class=Socket)
+            socket.set(SocketOption.SNDHWM, self._sndhwm)
+            socket.bind(self._endpoint)
+        except BaseException as error:
+            if socket is not None:
+                socket.close(0)
+            self._end_context()
+            now, told = monotonic(), self._again_at
+            if isinstance(error, ZMQError) and error.errno == Errno.EADDRINUSE and now < self._closed_at + LINGER / 1000:
+                # libzmq gives back an endpoint some time after its socket was closed.
+                return False
+            self._again_at = now + PAUSE
+            if told:
+                return False
+            raise
+        self.socket = socket
+        self._use()
+        self._ended, self._again_at = False, 0.0
+        # To be closed at exit.
+        logging._addHandlerRef(self)  # type: ignore[attr-defined]
+        return True
+
+    def _end_context(self) -> None:
+        if self._own_context and all(socket.closed for socket in list(self.ctx._sockets)):
+            self.ctx.term()
 
     @property
     def root_topic(self) -> str:
@@ -266,12 +330,15 @@ class PUBHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Publish a record.
 
-        Never waits and never raises: what goes wrong is left to ``handleError``.  Records are dropped after `close`, and
-        in the child of a fork.
+        Never waits and never raises: what goes wrong is left to ``handleError``.  Records are dropped in the child of a
+        fork, and after `close` if the socket was closed as well; but if ``logging.config`` has closed it, it is opened
+        again.
         """
-        if self._ended or os.getpid() != self._pid:
+        if os.getpid() != self._pid:
             return
         try:
+            if self._ended and self.socket.closed and not (self._own_socket and self._open_again()):
+                return
             topic, plain = _split(record)
             text = self.format(plain).encode("utf-8", _ERRORS)
             topics = ".".join(part for part in (self._root_topic, record.levelname, topic) if part)
@@ -282,20 +349,31 @@ class PUBHandler(logging.Handler):
             self.handleError(record)
 
     def close(self) -> None:
-        """Close the handler; `logging` does so at exit.
+        """Close the handler; `logging` does so at exit, and ``logging.config`` when it begins anew.
 
         A socket that the handler has made is closed as well, and so is a context of its own, unless other sockets of it
         are in use: that waits `LINGER` milliseconds at most, if there are subscribers that have not got everything yet.
+        A socket of the program's stays open, and what is logged after this is still published through it.
         """
         # In the child of a fork another thread of the parent may hold the lock for ever.
         if os.getpid() == self._pid:
             with self._outlet.lock:
                 ended, self._ended = self._ended, True
+                self._closed_twice = ended
                 if self._own_socket and not ended:
+                    if not self.socket.closed:
+                        self._sndhwm = self.socket.get(SocketOption.SNDHWM)
+                    self._closed_at = monotonic()
                     self.socket.close(LINGER)
-            if self._own_context and not ended and all(socket.closed for socket in list(self.ctx._sockets)):
-                self.ctx.term()
+            if not ended:
+                self._end_context()
         super().close()
+
+
+def _is_forgotten(handler: logging.Handler) -> bool:
+    """Whether `logging` does not know a handler any more, which is what ``logging.config`` sees to."""
+    known = getattr(logging, "_handlerList", None)
+    return known is not None and all(reference() is not handler for reference in list(known))
 
 
 def _split(record: logging.LogRecord) -> tuple[str, logging.LogRecord]:
