@@ -8,6 +8,7 @@ import warnings
 from unittest import mock
 
 import pytest
+from children import check
 
 import zmq_ctypes as zmq
 
@@ -398,6 +399,44 @@ def test_constants_are_enums_and_flat_names(enum, name, value):
 def test_events_have_a_prefix():
     assert zmq.EVENT_CONNECTED is zmq.Event.CONNECTED
     assert zmq.EVENT_ALL == 0xFFFF
+
+
+# --- constants of a newer header
+
+NEWER = """
+#define ZMQ_PATIENCE 17
+#define ZMQ_MOTTO "no hurry"
+"""
+
+
+def test_a_newer_headers_constants_are_exported(tmp_path):
+    header = tmp_path / "zmq.h"
+    header.write_text(NEWER)
+    check(
+        """
+        from zmq_ctypes import *
+        assert PATIENCE == zmq.PATIENCE == 17 and MOTTO == "no hurry"
+        for module in (zmq, zmq.constants):
+            assert {"PATIENCE", "MOTTO"} <= set(module.__all__), module
+            assert {"PATIENCE", "MOTTO"} <= set(dir(module)), module
+            assert len(set(module.__all__)) == len(module.__all__), module
+        assert zmq.loader.loaded() is None
+        """,
+        ZMQ_CTYPES_HEADER=str(header),
+    )
+
+
+def test_constants_that_are_learnt_later_are_exported():
+    check(
+        """
+        from zmq_ctypes import options
+        options.learn({"PATIENCE": 17, "LINGER": 99})
+        options.learn({"PATIENCE": 17})
+        from zmq_ctypes import *
+        assert PATIENCE == 17 and LINGER is zmq.SocketOption.LINGER
+        assert zmq.__all__.count("PATIENCE") == zmq.constants.__all__.count("PATIENCE") == 1
+        """
+    )
 
 
 # --- prepared calls

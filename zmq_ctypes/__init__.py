@@ -122,6 +122,7 @@ __all__ = [
 COPY_THRESHOLD = 65536
 
 
+options.exports_constants(__all__)
 if environ.get("ZMQ_CTYPES_HEADER"):
     options.learn_header()
 

@@ -270,6 +270,15 @@ def learner(cls: type, attribute: Any = OptionAttribute) -> None:
     _LEARNERS.append((cls, attribute))
 
 
+#: What the modules export that export every constant.
+_EXPORTS: list[list[str]] = [constants.__all__]
+
+
+def exports_constants(names: list[str]) -> None:
+    """Let the ``__all__`` of a module learn the constants that a newer header has."""
+    _EXPORTS.append(names)
+
+
 def learn(extra: dict[str, int | str]) -> None:
     """Take over constants of a header that is newer than our table.
 
@@ -282,6 +291,8 @@ def learn(extra: dict[str, int | str]) -> None:
     new = {name: value for name, value in extra.items() if not hasattr(constants, name)}
     for name, value in new.items():
         setattr(constants, name, value)
+    for names in _EXPORTS:
+        names += [name for name in new if name not in names]
     numbers = [(name, value) for name, value in new.items() if isinstance(value, int)]
     for cls, attribute in _LEARNERS:
         add_attributes(cls, numbers, attribute)

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from children import check
 from support import count_sends, go_away, until
 
 import zmq_ctypes as zmq
@@ -375,6 +376,16 @@ def test_everything_else_is_the_package(green):
     assert not {"Context", "Poller", "Socket", "device", "proxy", "select", "zmq_poll"} & {
         name for name in green.__all__ if getattr(green, name) is getattr(zmq, name)
     }
+
+
+def test_constants_of_a_newer_header_are_exported(green):
+    check(
+        """
+        from zmq_ctypes import green, options
+        options.learn({"PATIENCE": 17})
+        assert green.PATIENCE == 17 and green.__all__.count("PATIENCE") == 1
+        """
+    )
 
 
 def test_shadows(green, pair, spawn):

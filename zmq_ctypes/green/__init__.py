@@ -15,6 +15,7 @@ except ImportError as _error:
         raise
     raise ImportError(f"{__name__} needs gevent: pip install gevent", name="gevent") from None
 
+from ..options import exports_constants
 from .core import _Context, _Socket
 from .device import device, proxy
 from .poll import _Poller, select, zmq_poll
@@ -32,6 +33,7 @@ Socket = _Socket
 Poller = _Poller
 
 __all__ = [*_zmq.__all__, "device", "proxy", "select", "zmq_poll"]
+exports_constants(__all__)
 
 
 def __getattr__(name: str) -> Any:
