@@ -19,7 +19,7 @@ from .prototypes import PROTOTYPES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ctypes import CDLL
-    from typing import Any, Callable, Iterator, NoReturn
+    from typing import Any, Callable, Container, Iterator, NoReturn
 
     from .opened import Library
 
@@ -104,6 +104,32 @@ C_TYPES: dict[str, Any] = {
 }
 
 
+def _takes_text() -> bool:
+    try:
+        c_void_p.from_param("")
+    except TypeError:
+        return False
+    return True
+
+
+class _Address:
+    """How an argument is passed that is an address: as ``c_void_p`` does it, which CPython's lets be text as well.
+
+    C would get the address of a buffer of ``wchar_t``, which is never what is meant here.
+    """
+
+    @staticmethod
+    def from_param(value: Any, convert: Any = c_void_p.from_param) -> Any:
+        # What is closed in the interpreter's last moments comes here too, when globals may be None.
+        if isinstance(value, str):
+            raise TypeError("bytes, an address or None expected instead of str")
+        return convert(value)
+
+
+# PyPy's own refuses text, and is ten times as fast as anything else there.
+_ADDRESS: Any = _Address if _takes_text() else c_void_p
+
+
 class Functions:
     """The typed functions of one loaded libzmq, each bound when it is first asked for.
 
@@ -113,16 +139,20 @@ class Functions:
         The library, opened with ``use_errno=True``.
     version : tuple of int
         Its version, for the errors of functions that it lacks.
+    trusted : container of str, optional
+        Functions that only get addresses from this package, and so often that looking for text is saved.
 
     Notes
     -----
     Arguments are those of the C function: handles are integers, strings are bytes, structures go through
-    ``ctypes.byref``.  Nothing is raised for a result of -1; read ``zmq_errno()`` at once, in the same thread.
+    ``ctypes.byref``.  What is none of these, text included, is a `ctypes.ArgumentError`.  Nothing is raised for a result
+    of -1; read ``zmq_errno()`` at once, in the same thread.
     """
 
-    def __init__(self, cdll: CDLL, version: tuple[int, int, int]) -> None:
+    def __init__(self, cdll: CDLL, version: tuple[int, int, int], trusted: Container[str] = ()) -> None:
         self._cdll = cdll
         self._version = version
+        self._trusted = trusted
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         try:
@@ -136,7 +166,10 @@ class Functions:
             function = self._absent(name, first, stable)
         else:
             function.restype = C_TYPES[result]
-            function.argtypes = [C_TYPES[argument] for argument in arguments]
+            types = [C_TYPES[argument] for argument in arguments]
+            if name not in self._trusted:
+                types = [_ADDRESS if kind is c_void_p else kind for kind in types]
+            function.argtypes = types
             function.__name__ = name
         self.__dict__[name] = function
         return function

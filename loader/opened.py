@@ -21,6 +21,9 @@ __all__ = ["Library"]
 #: Each came with a draft API and is still one; stable builds export none of them.
 _DRAFTS = ("zmq_msg_set_routing_id", "zmq_join", "zmq_poller_new", "zmq_socket_monitor_versioned")
 
+#: What thread-safe sockets and `NativePoller` wait with.
+_OFTEN = ("zmq_poller_wait_all",)
+
 
 class Library:
     """A libzmq that was opened and found usable.
@@ -66,7 +69,7 @@ class Library:
         # PyPy has no PyDLL: its GIL is cheap to release, and every call does.
         self.pydll = ctypes.PyDLL(path, handle=cdll._handle) if hasattr(ctypes, "PyDLL") else cdll
         self.attempts = attempts
-        self.functions = Functions(cdll, version)
+        self.functions = Functions(cdll, version, _OFTEN)
         self.nowait = DirectCalls(self.pydll)
         self.waiting = DirectCalls(cdll)
         self.inline = find_inline(self.functions)

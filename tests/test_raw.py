@@ -65,7 +65,10 @@ def test_all_have_their_types():
         result, arguments, _, _ = PROTOTYPES[name]
         function = getattr(raw, name)
         assert function.restype is C_TYPES[result], name
-        assert list(function.argtypes) == [C_TYPES[argument] for argument in arguments], name
+        for kind, argument in zip(function.argtypes, arguments):
+            # ctypes' own takes text for an address, except PyPy's.
+            assert kind is C_TYPES[argument] or C_TYPES[argument] is ctypes.c_void_p, name
+        assert len(function.argtypes) == len(arguments), name
 
 
 def test_all_say_what_they_are():
@@ -144,6 +147,50 @@ def test_wrong_types_are_refused_by_ctypes():
         raw.zmq_ctx_get(None)
 
 
+#: C type of an argument that is an address -> what may be passed for it.
+ADDRESSES = [kind for kind, its in C_TYPES.items() if its is ctypes.c_void_p]
+
+
+@pytest.mark.parametrize("place", ["raw", "loader"])
+def test_text_is_no_address(place):
+    functions = raw if place == "raw" else loader.load().functions
+    looked_at = set()
+    for name in present():
+        _, arguments, _, _ = PROTOTYPES[name]
+        if functions is not raw and name == "zmq_poller_wait_all":
+            continue  # gets nothing but the package's own
+        for kind, argument in zip(getattr(functions, name).argtypes, arguments):
+            if argument in ADDRESSES:
+                looked_at.add(argument)
+                with pytest.raises(TypeError, match="str"):
+                    kind.from_param("text")
+    assert {"void *", "const void *", "char *"} <= looked_at
+    with pytest.raises(ctypes.ArgumentError, match="str"):
+        functions.zmq_socket("text", raw.ZMQ_PUSH)
+
+
+def test_what_an_address_may_be(bound_pair):
+    sender, receiver = bound_pair(zmq.PAIR, zmq.PAIR)
+    array = ctypes.create_string_buffer(b"text", 4)
+    for data in (
+        b"text",
+        array,
+        ctypes.byref(array),
+        ctypes.pointer(array),
+        ctypes.addressof(array),
+        ctypes.c_void_p(ctypes.addressof(array)),
+    ):
+        assert raw.zmq_send(sender.underlying, data, 4, 0) == 4
+        assert receiver.recv() == b"text"
+    assert raw.zmq_send(ctypes.c_void_p(sender.underlying), None, 0, 0) == 0
+    assert receiver.recv() == b""
+    release = raw.zmq_free_fn(lambda data, hint: None)
+    message = raw.zmq_msg_t()
+    for function in (None, 0, ctypes.cast(release, ctypes.c_void_p)):
+        assert raw.zmq_msg_init_data(ctypes.byref(message), array, 4, function, None) == 0
+        assert raw.zmq_msg_close(ctypes.byref(message)) == 0
+
+
 def test_the_package_is_not_disturbed(context):
     function = raw.zmq_ctx_get
     before = function.restype
@@ -205,5 +252,8 @@ def test_a_star_import_brings_them_all():
 
 
 def test_integers_of_64_bits_are_addresses():
-    assert raw.zmq_ctx_get.argtypes[0] is ctypes.c_void_p
-    assert (sys.maxsize > 2**32) == (ctypes.sizeof(raw.zmq_ctx_get.argtypes[0]) == 8)
+    assert raw.zmq_ctx_new.restype is ctypes.c_void_p
+    assert (sys.maxsize > 2**32) == (ctypes.sizeof(raw.zmq_ctx_new.restype) == 8)
+    context = raw.zmq_ctx_new()
+    assert raw.zmq_ctx_get(context, raw.ZMQ_IO_THREADS) == 1
+    assert raw.zmq_ctx_destroy(context) == 0
