@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import errno
+import os
 import threading
 import warnings
 from unittest import mock
@@ -399,6 +401,44 @@ def test_constants_are_enums_and_flat_names(enum, name, value):
 def test_events_have_a_prefix():
     assert zmq.EVENT_CONNECTED is zmq.Event.CONNECTED
     assert zmq.EVENT_ALL == 0xFFFF
+
+
+# --- what type checkers are told
+
+
+def hints() -> dict[str, dict[str, str]]:
+    """Class of hints -> attribute -> its type, its base's attributes included."""
+    with open(os.path.join(os.path.dirname(zmq.__file__), "_option_hints.pyi"), encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    found: dict[str, dict[str, str]] = {}
+    for cls in tree.body:
+        if isinstance(cls, ast.ClassDef):
+            own = {item.target.id: item.annotation for item in cls.body if isinstance(item, ast.AnnAssign)}
+            kinds = {key: "int | bytes" if isinstance(kind, ast.BinOp) else kind.id for key, kind in own.items()}
+            found[cls.name] = {**found.get(cls.bases[0].id, {}), **kinds}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "cls", "enums", "declared"),
+    [
+        ("SocketHints", zmq.Socket, [zmq.SocketOption], {"FD", "fd", "hwm", "type"}),
+        ("ContextHints", zmq.Context, [zmq.SocketOption, zmq.ContextOption], {"FD", "fd", "type"}),
+        ("FrameHints", zmq.Frame, [zmq.MessageOption], {"more"}),
+    ],
+)
+def test_hints_are_the_attributes(name, cls, enums, declared):
+    told = hints()[name]
+    assert all(hasattr(cls, attribute) for attribute in told)
+    options = {key: option for enum in enums for key, option in enum.__members__.items()}
+    missing = {spelling for key in options for spelling in (key, key.lower())} - set(told)
+    assert missing - {"SUBSCRIBE", "UNSUBSCRIBE", "subscribe", "unsubscribe"} == declared
+    for attribute, kind in told.items():
+        option = options[attribute.upper()]
+        if isinstance(option, zmq.SocketOption):
+            assert kind == ("bytes" if option._opt_type.name == "bytes" else "int"), attribute
+        else:
+            assert kind.startswith("int"), attribute
 
 
 # --- constants of a newer header

@@ -37,12 +37,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from builtins import type as type_
     from collections import deque
-    from typing import Any, Awaitable, Callable, TypeVar
+    from typing import Any, Awaitable, Callable, Literal, Sequence, TypeVar, overload
 
+    from typing_extensions import Buffer
+
+    from ._awaited import AwaitedSocket
     from .frame import Frame
     from .tracker import MessageTracker
 
     T = TypeVar("T", bound="_AsyncSocket")
+else:
+    AwaitedSocket = Socket
 
 __all__ = ["_Async", "_AsyncPoller", "_AsyncSocket"]
 
@@ -76,7 +81,7 @@ def _alone() -> int:
 ALONE = _alone()
 
 
-class _AsyncSocket(_Async, Socket["Future[Any]"]):
+class _AsyncSocket(_Async, AwaitedSocket):
     """A socket whose receiving, sending and polling is awaited.
 
     Parameters
@@ -177,9 +182,18 @@ class _AsyncSocket(_Async, Socket["Future[Any]"]):
 
     # -- receiving ----------------------------------------------------------------------------------------------------
 
-    def recv(  # type: ignore[override]
-        self, flags: int = 0, copy: bool = True, track: bool = False
-    ) -> Awaitable[bytes | Frame]:
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        def recv(self, flags: int = ..., copy: Literal[True] = ..., track: bool = ...) -> Awaitable[bytes]: ...
+        @overload
+        def recv(self, flags: int = ..., *, copy: Literal[False], track: bool = ...) -> Awaitable[Frame]: ...
+        @overload
+        def recv(self, flags: int, copy: Literal[False], track: bool = ...) -> Awaitable[Frame]: ...
+        @overload
+        def recv(self, flags: int = ..., copy: bool = ..., track: bool = ...) -> Awaitable[bytes | Frame]: ...
+
+    def recv(self, flags: int = 0, copy: bool = True, track: bool = False) -> Awaitable[Any]:
         """Receive one frame.
 
         Returns
@@ -205,9 +219,24 @@ class _AsyncSocket(_Async, Socket["Future[Any]"]):
         perform = partial(traffic.plain.recv, number | DONTWAIT, copy, track)
         return self._start(traffic, traffic.receivers, None, perform, number, False)
 
-    def recv_multipart(  # type: ignore[override]
-        self, flags: int = 0, copy: bool = True, track: bool = False
-    ) -> Awaitable[list[bytes] | list[Frame]]:
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        def recv_multipart(
+            self, flags: int = ..., copy: Literal[True] = ..., track: bool = ...
+        ) -> Awaitable[list[bytes]]: ...
+        @overload
+        def recv_multipart(
+            self, flags: int = ..., *, copy: Literal[False], track: bool = ...
+        ) -> Awaitable[list[Frame]]: ...
+        @overload
+        def recv_multipart(self, flags: int, copy: Literal[False], track: bool = ...) -> Awaitable[list[Frame]]: ...
+        @overload
+        def recv_multipart(
+            self, flags: int = ..., copy: bool = ..., track: bool = ...
+        ) -> Awaitable[list[bytes] | list[Frame]]: ...
+
+    def recv_multipart(self, flags: int = 0, copy: bool = True, track: bool = False) -> Awaitable[Any]:
         """Receive a whole message as the list of its frames.
 
         Returns
@@ -286,7 +315,12 @@ class _AsyncSocket(_Async, Socket["Future[Any]"]):
         return self._start(traffic, traffic.senders, None, perform, number, False)
 
     def send_multipart(  # type: ignore[override]
-        self, msg_parts: Any, flags: int = 0, copy: bool = True, track: bool = False, **kwargs: Any
+        self,
+        msg_parts: Sequence[Frame | Buffer],
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        **kwargs: Any,
     ) -> Awaitable[MessageTracker | None]:
         """Send a message of several frames, which arrives as a whole or not at all.
 

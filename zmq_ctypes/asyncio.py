@@ -84,7 +84,7 @@ class Context(_context.Context[Socket]):
     def __init__(
         self: Context, io_threads: int | _context.Context[Any] = 1, shadow: _context.Context[Any] | int = 0
     ) -> None:
-        super().__init__(io_threads, shadow)  # type: ignore[misc]
+        super().__init__(io_threads, shadow)  # type: ignore[call-overload,misc]
 
 
 class ZMQEventLoop(SelectorEventLoop):

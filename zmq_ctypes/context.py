@@ -43,17 +43,23 @@ from .utils.interop import cast_int_addr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Generic, TypeVar
+    from typing import Any, Callable, Generic, TypeVar, overload
 
+    from ._option_hints import ContextHints
     from .loader import Library
 
     _SocketType = TypeVar("_SocketType", bound="Socket[Any]", covariant=True)
     _OtherSocketType = TypeVar("_OtherSocketType", bound="Socket[Any]")
     _ContextType = TypeVar("_ContextType", bound="Context[Any]")
+
+    class _Undecided:
+        """What no socket returns, so that only a class whose kind of sockets was never said is a context of such."""
+
 else:
     from ._generic import Generic
 
     _SocketType = None
+    ContextHints = OptionAttributes
 
 __all__ = ["Context", "SyncContext"]
 
@@ -122,7 +128,7 @@ class _DefaultOption(OptionAttribute):
             raise AttributeError(f"{type(owner).__name__} has no default for the socket option {self.name}") from None
 
 
-class Context(OptionAttributes, Generic[_SocketType]):
+class Context(ContextHints, Generic[_SocketType]):
     """A libzmq context: makes sockets, runs their IO threads, ends them together.
 
     Parameters
@@ -163,8 +169,17 @@ class Context(OptionAttributes, Generic[_SocketType]):
     _warn_destroy_close = False
     _handle: _Handle | None = None
     _library: Library = None  # type: ignore[assignment]
-    _socket_class: type[Socket[Any]] = Socket
+    _socket_class: type[_SocketType] = Socket  # type: ignore[assignment]
     _repr_cls = "zmq.Context"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self: SyncContext, io_threads: int = ...) -> None: ...
+        @overload
+        def __init__(self: SyncContext, io_threads: Context[Any]) -> None: ...
+        @overload
+        def __init__(self: SyncContext, *, shadow: Context[Any] | int) -> None: ...
 
     def __init__(self: SyncContext, io_threads: int | Context[Any] = 1, shadow: Context[Any] | int = 0) -> None:
         if isinstance(io_threads, Context):
@@ -313,12 +328,19 @@ class Context(OptionAttributes, Generic[_SocketType]):
 
     # -- sockets ------------------------------------------------------------------------------------------------------
 
-    def socket(
-        self: _ContextType,
-        socket_type: int,
-        socket_class: Callable[[_ContextType, int], _OtherSocketType] | None = None,
-        **kwargs: Any,
-    ) -> Any:
+    if TYPE_CHECKING:
+
+        @overload
+        def socket(self, socket_type: int, socket_class: None = ..., **kwargs: Any) -> _SocketType: ...
+        @overload
+        def socket(
+            self: _ContextType,
+            socket_type: int,
+            socket_class: Callable[[_ContextType, int], _OtherSocketType],
+            **kwargs: Any,
+        ) -> _OtherSocketType: ...
+
+    def socket(self, socket_type: int, socket_class: Any = None, **kwargs: Any) -> Any:
         """Make a socket.
 
         Parameters
@@ -477,8 +499,17 @@ class Context(OptionAttributes, Generic[_SocketType]):
 
     # -- other objects for the same context ---------------------------------------------------------------------------
 
+    if TYPE_CHECKING:
+
+        @overload
+        @classmethod
+        def instance(cls: type[Context[Socket[_Undecided]]], io_threads: int = ...) -> SyncContext: ...
+        @overload
+        @classmethod
+        def instance(cls: type[_ContextType], io_threads: int = ...) -> _ContextType: ...
+
     @classmethod
-    def instance(cls: type[_ContextType], io_threads: int = 1) -> _ContextType:
+    def instance(cls: Any, io_threads: int = 1) -> Any:
         """The one context of this class for the whole process, made when it is first asked for.
 
         A new one is made if it was terminated, and in the child of a fork.
@@ -495,8 +526,17 @@ class Context(OptionAttributes, Generic[_SocketType]):
                     cls._instance_pid = os.getpid()
         return cls._instance
 
+    if TYPE_CHECKING:
+
+        @overload
+        @classmethod
+        def shadow(cls: type[Context[Socket[_Undecided]]], address: int | Context[Any]) -> SyncContext: ...
+        @overload
+        @classmethod
+        def shadow(cls: type[_ContextType], address: int | Context[Any]) -> _ContextType: ...
+
     @classmethod
-    def shadow(cls: type[_ContextType], address: int | Context[Any]) -> _ContextType:
+    def shadow(cls: Any, address: int | Context[Any]) -> Any:
         """Another object for an existing context.
 
         Parameters

@@ -19,10 +19,13 @@ from .context import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, TypeVar
+    from typing import Any, Callable, Protocol, TypeVar
 
-    _Function = TypeVar("_Function", bound=Callable[..., Any])
-    _DecoratorCallable = Callable[[_Function], _Function]
+    _Function = TypeVar("_Function", bound=Callable[..., object])
+
+    class _Decorator(Protocol):
+        def __call__(self, function: _Function, /) -> _Function: ...
+
 
 __all__ = ["context", "socket"]
 
@@ -40,10 +43,10 @@ def _named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str | None, t
     return None, args
 
 
-def _giving(name: str | None, make: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> _DecoratorCallable[Any]:
+def _giving(name: str | None, make: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> _Decorator:
     """The decorator that calls a function with what ``make`` makes of the arguments of the call."""
 
-    def decorator(function: Any) -> Any:
+    def decorator(function: _Function) -> _Function:
         if not callable(function):
             raise TypeError(f"what is decorated must be a function, not {type(function).__name__}")
 
@@ -72,12 +75,12 @@ def _giving(name: str | None, make: Callable[[tuple[Any, ...], dict[str, Any]], 
                 with make(args, kwargs) as it:
                     return with_it(args, kwargs, it)
 
-        return wrapper
+        return wrapper  # type: ignore[return-value]
 
     return decorator
 
 
-def context(*args: Any, **kwargs: Any) -> _DecoratorCallable[Any]:
+def context(*args: Any, **kwargs: Any) -> _Decorator:
     """Call a function, or coroutine function, with a new `Context` that is destroyed when it ends.
 
     Parameters
@@ -96,7 +99,7 @@ def context(*args: Any, **kwargs: Any) -> _DecoratorCallable[Any]:
     return _giving(name, lambda _args, _kwargs: Context(*rest, **kwargs))
 
 
-def socket(*args: Any, **kwargs: Any) -> _DecoratorCallable[Any]:
+def socket(*args: Any, **kwargs: Any) -> _Decorator:
     """Call a function, or coroutine function, with a new `Socket` that is closed when it ends.
 
     It is made in the context that the function is called with: the argument ``context_name``, else the first argument that

@@ -92,7 +92,7 @@ class BoundEndpoint(Generic[_SocketType]):
 
     __slots__ = ("_addr", "kind", "socket")
 
-    def __init__(self, socket: Any, kind: str, addr: str) -> None:
+    def __init__(self, socket: _SocketType, kind: str, addr: str) -> None:
         self.socket = socket
         self.kind = kind
         self._addr = addr
@@ -104,7 +104,7 @@ class BoundEndpoint(Generic[_SocketType]):
     def __repr__(self) -> str:
         return f"<SocketContext({self.kind}={self._addr!r})>"
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> _SocketType:
         return self.socket
 
     def __exit__(self, *args: Any) -> None:
@@ -174,7 +174,7 @@ class Endpoints:
         self._endpoint("connect", addr)
         return BoundEndpoint(self, "connect", addr if isinstance(addr, str) else addr.decode("utf-8"))
 
-    def unbind(self, addr: str) -> None:
+    def unbind(self, addr: str | bytes) -> None:
         """Stop accepting connections on an endpoint.
 
         Parameters
@@ -189,7 +189,7 @@ class Endpoints:
         """
         self._endpoint("unbind", addr)
 
-    def disconnect(self, addr: str) -> None:
+    def disconnect(self, addr: str | bytes) -> None:
         """Disconnect from an endpoint that the socket was connected to; messages that wait for it are dropped.
 
         Raises

@@ -27,10 +27,13 @@ from .tracker import _FINISHED_TRACKER, MessageTracker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from builtins import bytes as bytes_
-    from typing import Any
+    from typing import Any, Literal, overload
 
+    from ._option_hints import FrameHints
     from .lending import Loan
     from .loader import Library
+else:
+    FrameHints = OptionAttributes
 
 __all__ = ["Frame", "Message"]
 
@@ -174,7 +177,7 @@ class Content(Received):
         return loan
 
 
-class Frame(OptionAttributes):
+class Frame(FrameHints):
     """One part of a message, in libzmq's memory.
 
     Parameters
@@ -325,6 +328,15 @@ class Frame(OptionAttributes):
 
     # -- properties ---------------------------------------------------------------------------------------------------
 
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, option: int | Literal["routing_id"]) -> int: ...
+        @overload
+        def get(self, option: bytes_ | Literal["group"]) -> str: ...
+        @overload
+        def get(self, option: str) -> int | str: ...
+
     def get(self, option: int | str | bytes_) -> int | str:
         """A property of the message.
 
@@ -366,6 +378,13 @@ class Frame(OptionAttributes):
             raise last_error()
         return value
 
+    if TYPE_CHECKING:
+
+        @overload
+        def set(self, option: int | Literal["routing_id"], value: int) -> None: ...
+        @overload
+        def set(self, option: Literal["group"], value: str | bytes_) -> None: ...
+
     def set(self, option: int | str, value: Any) -> None:
         """Set a property of the message.
 
@@ -389,13 +408,22 @@ class Frame(OptionAttributes):
         if rc < 0:
             raise last_error()
 
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, key: int | Literal["routing_id"]) -> int: ...
+        @overload
+        def __getitem__(self, key: bytes_ | Literal["group"]) -> str: ...
+        @overload
+        def __getitem__(self, key: str) -> int | str: ...
+
     def __getitem__(self, key: int | str | bytes_) -> int | str:
         return self.get(key)
 
     @property
     def group(self) -> str:
         """The group of a message of RADIO and DISH (draft)."""
-        return self.get("group")  # type: ignore[return-value]
+        return self.get("group")
 
     @group.setter
     def group(self, group: str) -> None:
@@ -404,7 +432,7 @@ class Frame(OptionAttributes):
     @property
     def routing_id(self) -> int:
         """The peer that a message of SERVER comes from or goes to (draft)."""
-        return self.get("routing_id")  # type: ignore[return-value]
+        return self.get("routing_id")
 
     @routing_id.setter
     def routing_id(self, routing_id: int) -> None:

@@ -23,9 +23,11 @@ from .options import integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
 
     from .loader import Library
+
+    Self = TypeVar("Self", bound="Monitoring")
 
 __all__ = ["Monitoring"]
 
@@ -58,7 +60,7 @@ class Monitoring:
     # And the endpoint that they come from.
     _reads: bytes | None = None
 
-    def monitor(self, addr: str | None, events: int = Event.ALL) -> None:
+    def monitor(self, addr: str | bytes | None, events: int = Event.ALL) -> None:
         """Publish events of this socket's connections on an ``inproc`` endpoint; `get_monitor_socket` is easier.
 
         A PAIR socket has to connect to the endpoint before anything happens: libzmq waits until somebody takes the
@@ -125,7 +127,7 @@ class Monitoring:
             lent = None
         return lent
 
-    def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Any:
+    def get_monitor_socket(self: Self, events: int | None = None, addr: str | None = None) -> Self:
         """The socket that receives the events of this one, made when it is first asked for.
 
         Read it with `utils.monitor.recv_monitor_message`, in whatever thread, and close it in the end.  Another thread

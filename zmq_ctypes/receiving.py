@@ -112,91 +112,96 @@ class Receiving(Transfer):
         @overload
         def recv(self, flags: int = ..., *, copy: Literal[False], track: bool = ...) -> Frame: ...
         @overload
-        def recv(self, flags: int = ..., copy: bool = ..., track: bool = ...) -> Any: ...
-        def recv(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any: ...
+        def recv(self, flags: int, copy: Literal[False], track: bool = ...) -> Frame: ...
+        @overload
+        def recv(self, flags: int = ..., copy: bool = ..., track: bool = ...) -> bytes | Frame: ...
+
+    def recv(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
+        """Receive one frame.
+
+        Parameters
+        ----------
+        flags : int, optional
+            ``zmq.DONTWAIT`` to fail instead of waiting.
+        copy : bool, optional
+            Whether to return bytes, or a `Frame` that holds libzmq's own memory.
+        track : bool, optional
+            With ``copy=False``, give the frame a tracker.
+
+        Returns
+        -------
+        bytes or Frame
+
+        Raises
+        ------
+        Again
+            If there is nothing and it may not wait, or has waited for RCVTIMEO.
+        ZMQError
+            For what else may be wrong.
+        """
+        if not copy:
+            return self._recv_content(flags, False, track)
+        taken, call, now, mark, small, views = self._quick
+        if flags is not NO_FLAGS or taken[0]:
+            return self._recv_otherwise(flags)
+        taken[0] = True
+        try:
+            size = call(*now)
+            if size < 0:
+                size = self._recv_waiting(self._m, 0)
+            if mark[0] == small:
+                return views[size].raw
+            return self._take(size)
+        finally:
+            taken[0] = False
+
+    if TYPE_CHECKING:
+
         @overload
         def recv_multipart(self, flags: int = ..., copy: Literal[True] = ..., track: bool = ...) -> list[bytes]: ...
         @overload
         def recv_multipart(self, flags: int = ..., *, copy: Literal[False], track: bool = ...) -> list[Frame]: ...
         @overload
-        def recv_multipart(self, flags: int = ..., copy: bool = ..., track: bool = ...) -> list[Any]: ...
-        def recv_multipart(self, flags: int = 0, copy: bool = True, track: bool = False) -> list[Any]: ...
+        def recv_multipart(self, flags: int, copy: Literal[False], track: bool = ...) -> list[Frame]: ...
+        @overload
+        def recv_multipart(
+            self, flags: int = ..., copy: bool = ..., track: bool = ...
+        ) -> list[bytes] | list[Frame]: ...
 
-    else:
+    def recv_multipart(self, flags: int = 0, copy: bool = True, track: bool = False) -> list[Any]:
+        """Receive a whole message as the list of its frames.
 
-        def recv(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
-            """Receive one frame.
+        Parameters
+        ----------
+        flags, copy, track
+            As for `recv`.
 
-            Parameters
-            ----------
-            flags : int, optional
-                ``zmq.DONTWAIT`` to fail instead of waiting.
-            copy : bool, optional
-                Whether to return bytes, or a `Frame` that holds libzmq's own memory.
-            track : bool, optional
-                With ``copy=False``, give the frame a tracker.
-
-            Returns
-            -------
-            bytes or Frame
-
-            Raises
-            ------
-            Again
-                If there is nothing and it may not wait, or has waited for RCVTIMEO.
-            ZMQError
-                For what else may be wrong.
-            """
-            if not copy:
-                return self._recv_content(flags, False, track)
-            taken, call, now, mark, small, views = self._quick
-            if flags is not NO_FLAGS or taken[0]:
-                return self._recv_otherwise(flags)
-            taken[0] = True
+        Returns
+        -------
+        list of bytes or of Frame
+        """
+        if self._receive is UNREADY:
+            self._make_ready()
+        receive = self._receive
+        taken = receive[0]
+        if not copy or taken[0] or type(self).recv is not Receiving.recv:
+            return self._recv_parts(flags, copy, track)
+        taken[0] = True
+        try:
             try:
-                size = call(*now)
-                if size < 0:
-                    size = self._recv_waiting(self._m, 0)
-                if mark[0] == small:
-                    return views[size].raw
-                return self._take(size)
-            finally:
-                taken[0] = False
-
-        def recv_multipart(self, flags: int = 0, copy: bool = True, track: bool = False) -> list[Any]:
-            """Receive a whole message as the list of its frames.
-
-            Parameters
-            ----------
-            flags, copy, track
-                As for `recv`.
-
-            Returns
-            -------
-            list of bytes or of Frame
-            """
-            if self._receive is UNREADY:
-                self._make_ready()
-            receive = self._receive
-            taken = receive[0]
-            if not copy or taken[0] or type(self).recv is not Receiving.recv:
-                return self._recv_parts(flags, copy, track)
-            taken[0] = True
-            try:
-                try:
-                    now = NOWAIT_FLAGS[flags]
-                except (IndexError, TypeError):
-                    flags_number(flags)
-                    now = NOWAIT
-                size = receive[1](self._m, self._h, now)
-                if size < 0:
-                    size = self._recv_waiting(self._m, flags)
-                return self._all_parts(size, now, flags)
-            except ArgumentError:
+                now = NOWAIT_FLAGS[flags]
+            except (IndexError, TypeError):
                 flags_number(flags)
-                raise
-            finally:
-                taken[0] = False
+                now = NOWAIT
+            size = receive[1](self._m, self._h, now)
+            if size < 0:
+                size = self._recv_waiting(self._m, flags)
+            return self._all_parts(size, now, flags)
+        except ArgumentError:
+            flags_number(flags)
+            raise
+        finally:
+            taken[0] = False
 
     def _make_ready(self) -> None:
         """Bundle what each received message needs, so that one attribute gives it all."""

@@ -23,7 +23,9 @@ from .transfer import DONTWAIT, NO_FLAGS, NOWAIT, NOWAIT_FLAGS, Transfer, flags_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Sequence
+    from typing import Any, Literal, Sequence, overload
+
+    from typing_extensions import Buffer
 
 __all__ = ["Sending"]
 
@@ -43,6 +45,60 @@ class Sending(Transfer):
         _midway: bool
         _threshold: int
         _transmit: tuple[Any, Any]
+
+    if TYPE_CHECKING:
+        # A frame is a buffer as well, for which the first one counts.
+        @overload
+        def send(  # type: ignore[overload-overlap]
+            self,
+            data: Frame,
+            flags: int = ...,
+            copy: bool = ...,
+            track: bool = ...,
+            routing_id: int | None = ...,
+            group: str | None = ...,
+        ) -> MessageTracker: ...
+        @overload
+        def send(
+            self,
+            data: Buffer,
+            flags: int = ...,
+            copy: Literal[True] = ...,
+            track: bool = ...,
+            routing_id: int | None = ...,
+            group: str | None = ...,
+        ) -> None: ...
+        @overload
+        def send(
+            self,
+            data: Buffer,
+            flags: int = ...,
+            *,
+            copy: Literal[False],
+            track: bool = ...,
+            routing_id: int | None = ...,
+            group: str | None = ...,
+        ) -> MessageTracker: ...
+        @overload
+        def send(
+            self,
+            data: Buffer,
+            flags: int,
+            copy: Literal[False],
+            track: bool = ...,
+            routing_id: int | None = ...,
+            group: str | None = ...,
+        ) -> MessageTracker: ...
+        @overload
+        def send(
+            self,
+            data: Buffer,
+            flags: int = ...,
+            copy: bool = ...,
+            track: bool = ...,
+            routing_id: int | None = ...,
+            group: str | None = ...,
+        ) -> MessageTracker | None: ...
 
     def send(
         self,
@@ -180,7 +236,12 @@ class Sending(Transfer):
         return tracker
 
     def send_multipart(
-        self, msg_parts: Sequence[Any], flags: int = 0, copy: bool = True, track: bool = False, **kwargs: Any
+        self,
+        msg_parts: Sequence[Frame | Buffer],
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        **kwargs: Any,
     ) -> MessageTracker | None:
         """Send a message of several frames, which arrives as a whole or not at all.
 

@@ -13,9 +13,14 @@ from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Sequence
+    from typing import Any, Callable, Sequence, TypeVar, overload
 
+    from typing_extensions import Buffer
+
+    from .frame import Frame
     from .tracker import MessageTracker
+
+    T = TypeVar("T")
 
 __all__ = ["Serialization"]
 
@@ -65,8 +70,8 @@ class Serialization:
 
     def send_serialized(
         self,
-        msg: Any,
-        serialize: Callable[[Any], Sequence[Any]],
+        msg: T,
+        serialize: Callable[[T], Sequence[Frame | Buffer]],
         flags: int = 0,
         copy: bool = True,
         **kwargs: Any,
@@ -83,6 +88,14 @@ class Serialization:
             As for ``send_multipart``.
         """
         return self.send_multipart(serialize(msg), flags=flags, copy=copy, **kwargs)
+
+    if TYPE_CHECKING:
+        # Two, so that what the argument of a lambda is can be inferred.
+
+        @overload
+        def recv_serialized(self, deserialize: Callable[[list[bytes]], T], flags: int = ..., copy: bool = ...) -> T: ...
+        @overload
+        def recv_serialized(self, deserialize: Callable[[list[Frame]], T], flags: int = ..., copy: bool = ...) -> T: ...
 
     def recv_serialized(self, deserialize: Callable[[list[Any]], Any], flags: int = 0, copy: bool = True) -> Any:
         """Receive a message that a function reads.

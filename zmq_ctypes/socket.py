@@ -50,8 +50,9 @@ from .utils.interop import cast_int_addr
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from builtins import type as type_
-    from typing import Any, Generic, TypeVar
+    from typing import Any, Generic, TypeVar, overload
 
+    from ._option_hints import SocketHints
     from .context import Context
     from .loader import Library
 
@@ -61,6 +62,7 @@ else:
     from ._generic import Generic
 
     _SocketReturnT = None
+    SocketHints = OptionAttributes
 
 __all__ = ["Socket", "SyncSocket"]
 
@@ -113,7 +115,7 @@ class Socket(
     Endpoints,
     Monitoring,
     Peers,
-    OptionAttributes,
+    SocketHints,
     PollTarget,
     Generic[_SocketReturnT],
 ):
@@ -176,6 +178,17 @@ class Socket(
     # The class that says how sockets of this kind wait, whatever subclasses of it there are.
     _kind: Any = None
     _repr_cls = "zmq.Socket"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: SyncSocket, ctx_or_socket: Context[Any], socket_type: int = ..., *, copy_threshold: int | None = ...
+        ) -> None: ...
+        @overload
+        def __init__(self: SyncSocket, ctx_or_socket: Socket[Any], *, copy_threshold: int | None = ...) -> None: ...
+        @overload
+        def __init__(self: SyncSocket, *, shadow: Socket[Any] | int, copy_threshold: int | None = ...) -> None: ...
 
     def __init__(
         self: SyncSocket,
@@ -256,7 +269,7 @@ class Socket(
     # -- state --------------------------------------------------------------------------------------------------------
 
     @property
-    def context(self) -> Any:
+    def context(self) -> Context[Any]:
         """The context that the socket was made in; None for the shadow of an address.
 
         Raises
@@ -264,7 +277,7 @@ class Socket(
         TypeError
             If something else is assigned to it.
         """
-        return self.__dict__.get("context")
+        return self.__dict__.get("context")  # type: ignore[return-value]
 
     @context.setter
     def context(self, context: Context[Any] | None) -> None:

@@ -12,10 +12,14 @@ from .options import INT_ARGUMENTS, INT_LENGTH, OptionAttribute, encode, option_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Protocol
 
     from .loader import Library
     from .loader.direct import DirectCalls
+
+    class _Subscribing(Protocol):
+        def __call__(self, topic: str | bytes) -> None: ...
+
 
 __all__ = ["SocketOptions"]
 
@@ -30,10 +34,10 @@ class _Assignable:
         self._function = function
         self.__doc__ = function.__doc__
 
-    def __get__(self, owner: Any, cls: type | None = None) -> Any:
-        return self._function if owner is None else MethodType(self._function, owner)
+    def __get__(self, owner: Any, cls: type | None = None) -> _Subscribing:
+        return self._function if owner is None else MethodType(self._function, owner)  # type: ignore[return-value]
 
-    def __set__(self, owner: Any, value: Any) -> None:
+    def __set__(self, owner: Any, value: str | bytes) -> None:
         self._function(owner, value)
 
 
@@ -236,7 +240,7 @@ class SocketOptions:
         self.set(SocketOption.SNDHWM, value)
         self.set(SocketOption.RCVHWM, value)
 
-    hwm = property(get_hwm, set_hwm, None, "The high-water mark of both directions.")
+    hwm: int = property(get_hwm, set_hwm, None, "The high-water mark of both directions.")  # type: ignore[assignment]
 
     @_Assignable
     def subscribe(self, topic: str | bytes) -> None:

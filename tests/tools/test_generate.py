@@ -106,6 +106,15 @@ def test_check_notices_a_changed_fact(tree, facts, capsys: pytest.CaptureFixture
     assert "+    LINGER = 18" in report
 
 
+def test_check_notices_a_changed_hint(tree, facts, capsys: pytest.CaptureFixture[str]) -> None:
+    facts["constants"]["ZMQ_LINGER"]["type"] = "bytes"
+    (tree / "tools" / "libzmq_api.json").write_text(generate.dump_facts(facts))
+    assert run(tree, "--check") == 1
+    report = capsys.readouterr().out
+    assert "_option_hints.pyi is stale" in report
+    assert "+    linger: bytes" in report
+
+
 def test_line_endings_of_a_checkout_do_not_matter(tree) -> None:
     path = tree / "loader" / "prototypes.py"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))

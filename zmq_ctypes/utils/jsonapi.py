@@ -77,7 +77,7 @@ def dumps(o: object, **kwargs: Any) -> bytes:
     return jsonmod.dumps(o, **kwargs).encode("utf-8")
 
 
-def loads(s: bytes | str, **kwargs: Any) -> dict[str, Any] | list[Any] | str | int | float | None:
+def loads(s: bytes | str, **kwargs: Any) -> Any:
     """An object from JSON.
 
     Parameters

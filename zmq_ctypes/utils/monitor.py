@@ -23,7 +23,10 @@ from ..loader.structs import zmq_event_t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Awaitable, Sequence, TypedDict
+    from typing import Any, Awaitable, Sequence, TypedDict, overload
+
+    from .._future import _AsyncSocket
+    from ..socket import Socket
 
     class _MonitorMessage(TypedDict, total=False):
         event: int
@@ -114,6 +117,14 @@ def parse_monitor_message(msg: Sequence[Any]) -> _MonitorMessage:
 
 async def _parse_later(received: Any) -> _MonitorMessage:
     return parse_monitor_message(await received)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def recv_monitor_message(socket: _AsyncSocket, flags: int = ...) -> Awaitable[_MonitorMessage]: ...
+    @overload
+    def recv_monitor_message(socket: Socket[bytes], flags: int = ...) -> _MonitorMessage: ...
 
 
 def recv_monitor_message(socket: Any, flags: int = 0) -> _MonitorMessage | Awaitable[_MonitorMessage]:
