@@ -33,7 +33,10 @@ from .structs import iovec, zmq_msg_t, zmq_pollitem_t
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ctypes import CDLL, PyDLL
-    from typing import Any, Callable
+    from typing import Any, Callable, Protocol
+
+    class Sliced(Protocol):
+        def __getitem__(self, part: slice) -> bytes: ...
 
 __all__ = ["COPY_LIMIT", "DirectCalls", "flags_argument", "handle_argument", "size_argument"]
 
@@ -128,9 +131,9 @@ class DirectCalls:
     __slots__ = tuple(name[len("zmq_") :] for name in _CALLS)
 
     if TYPE_CHECKING:
-        msg_data: Callable[..., Any]
+        msg_data: Callable[..., Sliced]
 
-        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+        def __getattr__(self, name: str) -> Callable[..., int]: ...
 
     def __init__(self, dll: CDLL | PyDLL) -> None:
         for name, (result, arguments) in _CALLS.items():

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from ctypes import CDLL
     from typing import Any, Callable, Container, Iterator, NoReturn
 
+    from ._function_hints import FunctionHints
     from .opened import Library
+else:
+    FunctionHints = object
 
 __all__ = ["C_TYPES", "Functions", "ZMQVersionError"]
 
@@ -130,7 +133,7 @@ class _Address:
 _ADDRESS: Any = _Address if _takes_text() else c_void_p
 
 
-class Functions:
+class Functions(FunctionHints):
     """The typed functions of one loaded libzmq, each bound when it is first asked for.
 
     Parameters
@@ -159,18 +162,19 @@ class Functions:
             result, arguments, first, stable = PROTOTYPES[name]
         except KeyError:
             raise AttributeError(f"zmq.h has no function {name!r}") from None
-        function: Any
+        bound: Any
         try:
-            function = self._cdll[name]
+            bound = self._cdll[name]
         except AttributeError:
-            function = self._absent(name, first, stable)
+            function: Callable[..., Any] = self._absent(name, first, stable)
         else:
-            function.restype = C_TYPES[result]
+            bound.restype = C_TYPES[result]
             types = [C_TYPES[argument] for argument in arguments]
             if name not in self._trusted:
                 types = [_ADDRESS if kind is c_void_p else kind for kind in types]
-            function.argtypes = types
-            function.__name__ = name
+            bound.argtypes = types
+            bound.__name__ = name
+            function = bound
         self.__dict__[name] = function
         return function
 

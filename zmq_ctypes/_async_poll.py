@@ -32,7 +32,7 @@ _OUT = int(PollEvent.POLLOUT)
 class _Async:
     """What sockets and pollers have in common: futures, and the loop that they belong to."""
 
-    _Future: Any = Future
+    _Future: type[Future[Any]] = Future
     _Operation: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -46,7 +46,7 @@ class _Async:
         """The running loop, or what the adapter says instead."""
         return running_loop() or self._default_loop()
 
-    def _outcome(self, loop: AbstractEventLoop, perform: Callable[[], Any]) -> Any:
+    def _outcome(self, loop: AbstractEventLoop, perform: Callable[[], Any]) -> Future[Any]:
         """A future that is done, with what a function returned or raised."""
         future = self._Future(loop=loop)
         try:

@@ -112,7 +112,7 @@ class _AsyncSocket(_Async, AwaitedSocket):
     _shadow_sock: Socket[Any]
     _current_loop: Any = None
     # The outcome of a send, which is the same for all, and its loop: it is handed out again when nobody has it any more.
-    _sent: Any
+    _sent: Future[Any]
     _sent_in: Any
 
     def __init__(
@@ -344,7 +344,7 @@ class _AsyncSocket(_Async, AwaitedSocket):
         perform = partial(traffic.plain.send_multipart, msg_parts, number | DONTWAIT, copy, track, **kwargs)
         return self._start(traffic, traffic.senders, None, perform, number, False)
 
-    def _has_sent(self, loop: Any) -> Any:
+    def _has_sent(self, loop: Any) -> Future[Any]:
         """The outcome of a send, kept for the next one."""
         future = self._Future()
         future.set_result(None)
@@ -363,7 +363,7 @@ class _AsyncSocket(_Async, AwaitedSocket):
         perform: Callable[[], Any],
         flags: int,
         tried: bool,
-    ) -> Any:
+    ) -> Future[Any]:
         """Do something now if that is possible, and was not tried a moment ago; else when its turn has come."""
         if not tried:
             self._check_open()
@@ -405,7 +405,7 @@ class _AsyncSocket(_Async, AwaitedSocket):
         # A receive has processed all commands before it failed; that may be news for others.
         if traffic.waiting or fresh or sends:
             traffic.recheck()
-        operation = self._Operation(loop=loop)
+        operation: Operation = self._Operation(loop=loop)
         operation._enter(traffic, line, quick, perform, self, fresh)
         if limit is not None and limit >= 0:
             operation._timer = loop.call_later(limit / 1000, operation._expire)

@@ -61,9 +61,10 @@ def traffic_of(socket: Socket[Any]) -> Traffic:
     socket._check_open()
     handle = socket._handle
     assert handle is not None
-    if handle.traffic is None:
-        handle.traffic = Traffic(socket)
-    return handle.traffic
+    traffic: Traffic | None = handle.traffic
+    if traffic is None:
+        traffic = handle.traffic = Traffic(socket)
+    return traffic
 
 
 class Turns:

@@ -37,7 +37,7 @@ class ProactorSelectorThreadWarning(RuntimeWarning):
 class _AsyncIO:
     """The futures and the loop of asyncio."""
 
-    _Future: Any = Future
+    _Future: type[Future[Any]] = Future
 
     def _default_loop(self) -> asyncio.AbstractEventLoop:
         try:

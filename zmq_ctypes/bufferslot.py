@@ -65,7 +65,7 @@ def fill_buffer_slot(cls: type) -> bool:
     def getbuffer(exporter: Any, view: int, flags: int) -> int:
         # The memoryview becomes the owner of the filled buffer, so releasing it is its business.
         try:
-            return fill(exporter.__buffer__(flags), view, flags)
+            return fill(exporter.__buffer__(flags), view, flags)  # type: ignore[no-any-return]
         except BaseException:
             return -1
 

@@ -93,7 +93,7 @@ class _Core:
         try:
             if self.address is None:
                 raise ZMQError(Errno.EINVAL, "the poller was closed")
-            return getattr(self.functions, name)(self.address, *arguments)
+            return getattr(self.functions, name)(self.address, *arguments)  # type: ignore[no-any-return]
         finally:
             self.lock.release()
 

@@ -373,10 +373,10 @@ class Frame(FrameHints):
             number = option_number(option)
         except TypeError:
             raise TypeError(f"option must be an int or a str, got: {option!r}") from None
-        value = functions.zmq_msg_get(argument, number)
-        if value < 0:
+        found = functions.zmq_msg_get(argument, number)
+        if found < 0:
             raise last_error()
-        return value
+        return found
 
     if TYPE_CHECKING:
 

@@ -153,9 +153,12 @@ class Monitoring:
             As `monitor`; ``ENOTSUP`` if the context is not known, because this socket was made from an address.
         """
         self._check_open()
-        reader = self._monitor_socket
-        if reader is not None and not reader.closed:
-            return reader
+        if self._monitor_socket is None or self._monitor_socket.closed:
+            self.__dict__["_monitor_socket"] = self._make_reader(events, addr)
+        reader: Self = self._monitor_socket
+        return reader
+
+    def _make_reader(self, events: int | None, addr: str | None) -> Any:
         if self.context is None:
             raise ZMQError(Errno.ENOTSUP, "a socket made from an address has no context to make a monitor socket in")
         kind = self._kind
@@ -170,7 +173,6 @@ class Monitoring:
         reader.__dict__["_monitored"] = (ref(self), get_ident())
         # `monitor` may move the events elsewhere later, where this one does not read them.
         reader.__dict__["_reads"] = self._monitor_address
-        self.__dict__["_monitor_socket"] = reader
         return reader
 
     def _publish(self, events: int, addr: str | None) -> str:

@@ -24,6 +24,7 @@ from .loader.structs import zmq_fd_t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ctypes import Array, c_char
     from typing import Any, Callable, Iterable
 
     from .loader import Library
@@ -169,15 +170,15 @@ def out_buffers(option: int) -> Iterable[tuple[Any, Any, Callable[[Any, Any], An
         yield create_string_buffer(size), c_size_t(size), read
 
 
-def _read_integer(buffer: Any, size: Any) -> int:
+def _read_integer(buffer: c_int, size: c_size_t) -> int:
     return buffer.value
 
 
-def _read_binary(buffer: Any, size: Any) -> bytes:
+def _read_binary(buffer: Array[c_char], size: c_size_t) -> bytes:
     return buffer.raw[: size.value]
 
 
-def _read_text(buffer: Any, size: Any) -> bytes:
+def _read_text(buffer: Array[c_char], size: c_size_t) -> bytes:
     text = buffer.raw[: size.value]
     return text[:-1] if text.endswith(b"\0") else text
 

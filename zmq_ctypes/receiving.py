@@ -32,8 +32,10 @@ from .transfer import DONTWAIT, NO_FLAGS, NOWAIT, NOWAIT_FLAGS, Transfer, flags_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Literal, overload
+    from ctypes import Array
+    from typing import Any, Callable, Literal, Sequence, overload
 
+    from .loader.direct import Sliced
     from .loader.inline import Inline
 
 __all__ = ["Receiving"]
@@ -101,8 +103,19 @@ class Receiving(Transfer):
         #: The message to receive into; None until the first receive, because many sockets never do.
         _m: Any
         _message: zmq_msg_t
-        _quick: tuple[list[bool], Any, tuple[Any, ...], Any, int, Any]
-        _receive: tuple[list[bool], Any, Any, Any, Any, int, Any, Any, int, int]
+        _quick: tuple[list[bool], Callable[..., int], tuple[Any, ...], Any, int, Sequence[Array[c_char]]]
+        _receive: tuple[
+            list[bool],
+            Callable[..., int],
+            Any,
+            Callable[..., Sliced],
+            Any,
+            int,
+            Sequence[Array[c_char]],
+            Any,
+            int,
+            int,
+        ]
         _thread_safe: bool
 
     if TYPE_CHECKING:

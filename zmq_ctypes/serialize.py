@@ -59,12 +59,12 @@ class Serialization:
     __slots__ = ()
 
     if TYPE_CHECKING:
-        send: Callable[..., Any]
+        send: Callable[..., MessageTracker | None]
         recv: Callable[..., Any]
-        send_multipart: Callable[..., Any]
+        send_multipart: Callable[..., MessageTracker | None]
         recv_multipart: Callable[..., Any]
 
-    def _deserialize(self, recvd: Any, load: Callable[[Any], Any]) -> Any:
+    def _deserialize(self, recvd: Any, load: Callable[[Any], T]) -> T:
         """Turn what was received into an object; sockets of event loops do it when it has come."""
         return load(recvd)
 
@@ -190,9 +190,9 @@ class Serialization:
         """
         jsonapi = _jsonapi or _need_jsonapi()
         if not kwargs:
-            return self.send(jsonapi.dumps(obj), flags=flags)
+            return self.send(jsonapi.dumps(obj), flags=flags)  # type: ignore[return-value]
         to_send = {key: kwargs.pop(key) for key in ("routing_id", "group") if key in kwargs}
-        return self.send(jsonapi.dumps(obj, **kwargs), flags=flags, **to_send)
+        return self.send(jsonapi.dumps(obj, **kwargs), flags=flags, **to_send)  # type: ignore[return-value]
 
     def recv_json(self, flags: int = 0, **kwargs: Any) -> Any:
         """Receive an object from JSON.

@@ -491,7 +491,8 @@ class Socket(
         if self._poller_class is not Poller:
             poller = self._poller_class()
             poller.register(self, flags)
-            return dict(poller.poll(timeout)).get(self, 0)
+            found: dict[Any, int] = dict(poller.poll(timeout))
+            return found.get(self, 0)
         limit = milliseconds(timeout)
         if self._thread_safe:
             from .thread_safe import poll_socket

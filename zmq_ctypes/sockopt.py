@@ -230,7 +230,7 @@ class SocketOptions:
 
     def get_hwm(self) -> int:
         """The high-water mark of both directions; that of sending, if they differ."""
-        return self.get(SocketOption.SNDHWM)
+        return self.get(SocketOption.SNDHWM)  # type: ignore[no-any-return]
 
     def set_hwm(self, value: int) -> None:
         """Set the high-water mark of both directions: how many messages may wait for each peer; 0 is no limit.
@@ -282,7 +282,7 @@ class SocketOptions:
         ZMQVersionError
             If such a socket's descriptor is asked for and the loaded libzmq is no draft build of 4.3.2 or later.
         """
-        return self.get(SocketOption.FD)
+        return self.get(SocketOption.FD)  # type: ignore[no-any-return]
 
     @property
     def FD(self) -> int:

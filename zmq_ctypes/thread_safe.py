@@ -18,7 +18,7 @@ from .poll import PollTarget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Sequence
+    from typing import Any, Callable, Sequence
 
 _ERR = int(PollEvent.POLLERR)
 _EVENTS = INT_ARGUMENTS[SocketOption.EVENTS]
@@ -82,7 +82,7 @@ class _SameSocket(PollTarget):
 def poll_socket(socket: Any, events: int, limit: int) -> int:
     """`Socket.poll` of a thread-safe socket, which several threads may call at once: each waits with its own poller."""
     flags = integer(events, "flags", 0, 2**15 - 1) & ALL_EVENTS
-    found = socket.get(SocketOption.EVENTS) & flags
+    found: int = socket.get(SocketOption.EVENTS) & flags
     if found or not limit:
         return found
     with _native_poller(f"waiting for events of a {socket._type_name} socket") as poller:
@@ -116,7 +116,7 @@ class LentDescriptor:
         for name in DirectCalls.__slots__:
             if name != "getsockopt":
                 setattr(self, name, getattr(calls, name))
-        self._getsockopt = calls.getsockopt
+        self._getsockopt: Callable[..., int] = calls.getsockopt
         # Two threads of one socket may ask at once, and its poller serves one at a time.
         self._lock = Lock()
         self._poller = NativePoller()

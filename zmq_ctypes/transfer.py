@@ -25,7 +25,7 @@ from .poll import poll_set
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from .loader import Library
     from .loader.direct import DirectCalls
@@ -74,7 +74,7 @@ class Transfer:
 
     def _wait(
         self,
-        call: Any,
+        call: Callable[..., int],
         before: tuple[Any, ...],
         after: tuple[Any, ...],
         flags: int,

@@ -189,7 +189,7 @@ class Shell:
         self.stopping = False
 
     def _socket(self, name: str, kind: int, wanted: str | None) -> Socket[Any]:
-        socket = self._context.socket(kind)
+        socket: Socket[Any] = self._context.socket(kind)
         self._sockets.append(socket)
         socket.linger = self._options.linger
         if name == "mon" and not self._options.quiet:

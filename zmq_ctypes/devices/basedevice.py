@@ -264,7 +264,8 @@ def socket_type(kind: Any, argument: str) -> int:
     if kind is None:
         raise TypeError(f"{argument} must be specified")
     integer(kind, argument)
-    return kind
+    checked: int = kind
+    return checked
 
 
 class BackgroundDevice(Device):
@@ -338,7 +339,7 @@ class BackgroundDevice(Device):
         """
         if self.launcher is None:
             raise RuntimeError("the device was not started")
-        return self.launcher.join(timeout=timeout)
+        self.launcher.join(timeout=timeout)
 
 
 _HERE = __name__.rpartition(".")[0] + "."

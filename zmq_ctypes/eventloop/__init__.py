@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 try:
-    from tornado.ioloop import IOLoop
+    from tornado.ioloop import IOLoop  # type: ignore[import-not-found,import-untyped,unused-ignore]
 except ImportError as _error:
     if (getattr(_error, "name", None) or "").partition(".")[0] != "tornado":
         raise

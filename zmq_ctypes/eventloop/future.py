@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from asyncio import Future
 
-from tornado.ioloop import IOLoop
+from tornado.ioloop import IOLoop  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from .. import context as _context
 from .._future import _AsyncPoller, _AsyncSocket
@@ -50,7 +50,7 @@ class _TornadoFuture(Future):  # type: ignore[type-arg]
 class _AsyncTornado:
     """The futures and the loop of tornado."""
 
-    _Future: Any = _TornadoFuture
+    _Future: type[Future[Any]] = _TornadoFuture
 
     def _default_loop(self) -> Any:
         return getattr(IOLoop.current(), "asyncio_loop")  # noqa: B009 - the base class does not declare it

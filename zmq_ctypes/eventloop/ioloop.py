@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from warnings import warn
 
-from tornado.ioloop import *  # noqa: F403
-from tornado.ioloop import IOLoop
-from tornado.log import gen_log
+from tornado.ioloop import *  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: F403
+from tornado.ioloop import IOLoop  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from tornado.log import gen_log  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from .._legacy import warn as _old
 from ..constants import PollEvent

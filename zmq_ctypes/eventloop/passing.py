@@ -22,8 +22,8 @@ from collections import deque
 from inspect import isawaitable
 from time import monotonic
 
-from tornado.ioloop import IOLoop
-from tornado.log import gen_log
+from tornado.ioloop import IOLoop  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from tornado.log import gen_log  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from ..constants import Flag, PollEvent, SocketOption
 from ..dropping import drop_rest

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from warnings import warn
 
-from tornado.ioloop import IOLoop
-from tornado.log import gen_log
+from tornado.ioloop import IOLoop  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from tornado.log import gen_log  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from .._future import _AsyncSocket
 from ..constants import PollEvent

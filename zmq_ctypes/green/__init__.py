@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 try:
-    import gevent as _gevent  # noqa: F401
+    import gevent as _gevent  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: F401
 except ImportError as _error:
     if getattr(_error, "name", None) != "gevent":
         raise

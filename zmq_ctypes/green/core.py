@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from functools import wraps
 
-from gevent.hub import get_hub
-from greenlet import getcurrent
+from gevent.hub import get_hub  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from greenlet import getcurrent  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from ..constants import SocketOption
 from ..context import Context as _original_Context

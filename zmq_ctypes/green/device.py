@@ -7,8 +7,8 @@ written to, such as a ROUTER with ROUTER_MANDATORY, may let one message wait in 
 
 from __future__ import annotations
 
-import gevent
-from gevent.event import AsyncResult
+import gevent  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from gevent.event import AsyncResult  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from ..constants import Errno, Flag, PollEvent, SocketOption
 from ..error import Again, ZMQError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from gevent.hub import Waiter, get_hub
+from gevent.hub import Waiter, get_hub  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from ..constants import PollEvent, SocketOption
 from ..poll import Poller as _original_Poller

@@ -25,7 +25,7 @@ from functools import partial
 from time import monotonic
 from weakref import ref
 
-from gevent.hub import Waiter, get_hub
+from gevent.hub import Waiter, get_hub  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from ..constants import Flag, PollEvent, SocketOption, SocketType
 from ..dropping import DroppingCalls

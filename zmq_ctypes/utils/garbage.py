@@ -237,7 +237,8 @@ class GarbageCollector:
         return number
 
     def _stored(self) -> dict[int, gcref]:
-        return self.refs.stored  # type: ignore[attr-defined]
+        stored: dict[int, gcref] = self.refs.stored  # type: ignore[attr-defined]
+        return stored
 
     def _release(self, number: int) -> None:
         entry = self._stored().pop(number, None)
