@@ -71,13 +71,19 @@ def lint(session):
 
 @nox.session
 def types(session):
-    """mypy over a vendored copy: in a checkout the loader is put in its place at run time, which mypy cannot know."""
+    """mypy over a vendored copy: in a checkout the loader is put in its place at run time, which mypy cannot know.
+
+    Then over a program that uses the copy, with no configuration, as its users have it.
+    """
     session.chdir(ROOT)
     session.install("mypy")
     copy = session.create_tmp()
     session.run("python", "tools/vendor.py", copy, "--force", silent=True)
     with session.chdir(copy):
-        session.run("mypy", "--config-file", os.path.join(ROOT, "setup.cfg"), "zmq_ctypes")
+        for platform in ("linux", "win32", "darwin"):
+            on = ("mypy", "--platform", platform)
+            session.run(*on, "--config-file", os.path.join(ROOT, "setup.cfg"), "zmq_ctypes")
+            session.run(*on, "--strict", "--config-file=", os.path.join(ROOT, "tests", "typed", "program.py"))
 
 
 @nox.session(venv_backend="none")

@@ -48,14 +48,14 @@ def _machine(bits: int) -> str:
             if mark in built:
                 return name
         return canonical_machine(os.environ.get("PROCESSOR_ARCHITECTURE", ""), bits)
-    return canonical_machine(os.uname().machine, bits)
+    return canonical_machine(os.uname().machine, bits)  # type: ignore[attr-defined,unused-ignore]
 
 
 def _libc(platform: str) -> str:
     if platform != "linux":
         return ""
     try:
-        return "glibc" if (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc") else "musl"
+        return "glibc" if (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc") else "musl"  # type: ignore[attr-defined,unused-ignore]
     except (AttributeError, OSError, ValueError):
         return "musl"
 
@@ -128,13 +128,13 @@ def _mapped_by_dyld() -> list[str]:
 
 def _module_file(handle: int) -> str:
     buffer = ctypes.create_unicode_buffer(32768)
-    name_of = ctypes.WinDLL("kernel32")["GetModuleFileNameW"]  # type: ignore[attr-defined]
+    name_of = ctypes.WinDLL("kernel32")["GetModuleFileNameW"]  # type: ignore[attr-defined,unused-ignore]
     name_of.argtypes = [ctypes.c_void_p, ctypes.c_wchar_p, ctypes.c_uint32]
     return buffer.value if name_of(handle, buffer, len(buffer)) else ""
 
 
 def _mapped_by_modules() -> list[str]:
-    kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]
+    kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]
     current, modules_of = kernel["GetCurrentProcess"], kernel["K32EnumProcessModules"]
     current.restype = ctypes.c_void_p
     modules_of.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]

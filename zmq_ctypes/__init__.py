@@ -198,7 +198,7 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def _find(name: str) -> Any:
     ask = _ON_DEMAND.get(name)
     if ask is not None:
         return ask()
@@ -217,6 +217,11 @@ def __getattr__(name: str) -> Any:
     from ._legacy import attribute
 
     return attribute(name)
+
+
+if not TYPE_CHECKING:
+    # Type checkers know all names but those of a newer header, and would take each misspelt one for one of these.
+    __getattr__ = _find
 
 
 def __dir__() -> list[str]:

@@ -123,7 +123,7 @@ def install() -> None:
     _deprecated()
 
 
-def __getattr__(name: str) -> Any:
+def _find(name: str) -> Any:
     if name == "ZMQSelector":
         from selectors import DefaultSelector
 
@@ -132,3 +132,8 @@ def __getattr__(name: str) -> Any:
         warn(f"{__name__}.{name} was removed in pyzmq 17.0; every selector will do")
         return DefaultSelector
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:
+    # Type checkers would take each misspelt name for this one.
+    __getattr__ = _find

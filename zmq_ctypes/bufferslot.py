@@ -65,7 +65,7 @@ def fill_buffer_slot(cls: type) -> bool:
     def getbuffer(exporter: Any, view: int, flags: int) -> int:
         # The memoryview becomes the owner of the filled buffer, so releasing it is its business.
         try:
-            return fill(exporter.__buffer__(flags), view, flags)  # type: ignore[no-any-return]
+            return fill(exporter.__buffer__(flags), view, flags)  # type: ignore[no-any-return,unused-ignore]
         except BaseException:
             return -1
 

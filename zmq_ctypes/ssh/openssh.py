@@ -194,9 +194,9 @@ def forwarding(local_port: int, remoteip: str, remote_port: int) -> list[str]:
 
 
 def _fresh_signals() -> None:
-    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):  # type: ignore[attr-defined,unused-ignore]
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # type: ignore[attr-defined,unused-ignore]
 
 
 def _spawn(words: list[str], told: _Told) -> Any:
@@ -336,7 +336,7 @@ class OpenSSHTunnel(Tunnel, int):
                     self._gone = True
                     break
             if monotonic() > deadline:
-                self._signal(signal.SIGKILL)
+                self._signal(signal.SIGKILL)  # type: ignore[attr-defined,unused-ignore]
             elif self.reason:
                 self._signal(signal.SIGTERM)
             sleep(AGAIN)
@@ -345,7 +345,7 @@ class OpenSSHTunnel(Tunnel, int):
 
     def _status(self) -> int | None:
         try:
-            pid, status = os.waitpid(self, os.WNOHANG)
+            pid, status = os.waitpid(self, os.WNOHANG)  # type: ignore[attr-defined,unused-ignore]
         except ChildProcessError:
             # pexpect has waited for it, or somebody else has for whatever there was.
             child = self._child
@@ -354,7 +354,7 @@ class OpenSSHTunnel(Tunnel, int):
             return int(child.exitstatus or 0)
         if not pid:
             return None
-        return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)  # type: ignore[attr-defined,no-any-return,unused-ignore]
 
     def _let_go(self) -> None:
         """Close our side of the terminal; pexpect must leave the process alone, whose id may be that of another."""
@@ -411,8 +411,8 @@ def _readable(fd: int, seconds: float) -> bool:
     """Whether there is something to read within so many seconds."""
     if fd < 1024:
         return bool(select.select([fd], [], [], seconds)[0])
-    poller = select.poll()
-    poller.register(fd, select.POLLIN)
+    poller = select.poll()  # type: ignore[attr-defined,unused-ignore]
+    poller.register(fd, select.POLLIN)  # type: ignore[attr-defined,unused-ignore]
     return bool(poller.poll(seconds * 1000))
 
 
