@@ -41,7 +41,7 @@ _INTEGERS: dict[str, tuple[Any, int, int]] = {
 }
 
 #: option -> kind; an option that is not here is newer than the table.
-KINDS: dict[int, str] = {int(option): option._opt_type.name for option in SocketOption}
+KINDS: dict[int, str] = {int(option): option._opt_type._name_ for option in SocketOption}
 
 # Bytes that a getter needs where 255 is not a length that libzmq accepts: a key is asked for as Z85 text and its NUL.
 _TEXT_SIZES: dict[int, tuple[int, ...]] = {
@@ -249,8 +249,9 @@ def add_attributes(cls: type, options: Iterable[tuple[str, int]], attribute: Any
     known = set().union(*map(vars, cls.__mro__))
     for name, option in options:
         made = attribute(option, name)
-        for key in {name.lower(), name, name.capitalize()} - known:
-            setattr(cls, key, made)
+        for key in (name.lower(), name, name.capitalize()):
+            if key not in known:
+                setattr(cls, key, made)
 
 
 def names_of(enum: Any) -> list[tuple[str, int]]:
