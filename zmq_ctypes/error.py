@@ -31,7 +31,7 @@ __all__ = [
 
 
 # What libzmq says of its own numbers, for as long as it cannot be asked.
-_OWN_TEXTS = {
+_OWN_TEXTS: dict[int, str] = {
     Errno.EFSM: "Operation cannot be accomplished in current state",
     Errno.ENOCOMPATPROTO: "The protocol is not compatible with the socket type",
     Errno.ETERM: "Context was terminated",

@@ -23,6 +23,8 @@ import pytest
 from scripts import alive
 from support import need
 
+#: Before tests have other programs of that name in their PATH.
+SSH = shutil.which("ssh")
 USER = "zmqtest"
 PASSWORD = "correct horse; $(touch injected) 'battery' \"staple\""
 PASSPHRASE = "of the key"
@@ -176,7 +178,7 @@ class Home:
         self.programs.mkdir()
         self.calls = folder / "calls"
         script = self.programs / "ssh"
-        script.write_text(f'#!/bin/sh\necho called >>"{self.calls}"\nexec {shutil.which("ssh")} -F "{self.config}" "$@"\n')
+        script.write_text(f'#!/bin/sh\necho called >>"{self.calls}"\nexec {SSH} -F "{self.config}" "$@"\n')
         script.chmod(0o755)
         self.configure("")
         monkeypatch.setenv("HOME", str(folder))
@@ -205,4 +207,4 @@ def need_backend(name):
         need(importlib.util.find_spec("paramiko"), "paramiko (pip install paramiko)")
     else:
         need(importlib.util.find_spec("pexpect"), "pexpect (pip install pexpect)")
-        need(shutil.which("ssh"), "ssh (apt install openssh-client)")
+        need(SSH, "ssh (apt install openssh-client)")
