@@ -1,7 +1,7 @@
-"""Relaying: passing messages on between sockets in a loop of native calls, where libzmq has no loop of its own for it.
+"""Relaying: passing messages on between sockets in a loop of native calls, where libzmq's own loop will not do.
 
-libzmq's own proxies need nothing of this (see `proxying`).  A monitored queue does, because it tells the direction of
-each message that it copies, and so does a steerable proxy on those versions of libzmq whose own is missing or broken.
+A monitored queue tells the direction of each message that it copies, which libzmq has no loop for; each of its steerable
+proxies is broken in some way (see `steering`); and its plain proxy loses messages where signals come in (see `proxying`).
 
 1. A message costs a few native calls on messages that are used again and again; no Python object is made of it.  What
    arrives in bursts is passed on in bursts: both sockets are polled only when one has been emptied, or after `BURST`
@@ -12,7 +12,8 @@ each message that it copies, and so does a steerable proxy on those versions of 
 3. A message is passed on as a whole.  For want of room libzmq refuses at most its first frame; then it stays in hand,
    and until there is room its direction receives nothing, while the other direction goes on.  A later frame is refused
    when the peer that has the first ones is gone.  Sending that frame once more would make it the beginning of a message
-   for somebody else, so the message is given up there, as libzmq's own proxies do.
+   for somebody else, so the message is given up there, as libzmq's own proxies do.  What is in hand when the loop ends,
+   and finds no room even then, is dropped as a whole: the next thing to receive is the beginning of a message.
 4. A signal handler that raises would end the loop between any two of its steps.  So `Interrupts` keeps handlers back
    while a message is in hand, and they run when none is, or when the loop waits.
 5. A socket that a handler has closed is noticed before the next burst; the prepared calls of the old address are not
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
         def obey(self) -> bool: ...
 
 
-__all__ = ["BURST", "Relay", "check_socket", "run"]
+__all__ = ["BURST", "Relay", "both_ways", "check_socket", "run"]
 
 #: So many messages go one way before the other way, and whatever else is polled, is looked at.
 BURST = 1000
@@ -145,6 +146,7 @@ class Relay:
         # Where it is not known which bit says that more follows, every message is asked.
         self._flags: Any = (memoryview(self._structures[0]).cast("B")[place : place + 1], bit) if bit else ((1,), 1)
         self._send = partial(sink._calls.msg_send, self._message, sink._h, _LAST)
+        self._send_more = partial(sink._calls.msg_send, self._message, sink._h, _MORE)
         if side is not None:
             self._prepare(side)
 
@@ -153,6 +155,7 @@ class Relay:
         calls, handle, prefix = side._calls, side._h, self._prefix
         self._duplicate = partial(self._calls.msg_copy, self._copy, self._message)
         self._tell = partial(calls.msg_send, self._copy, handle, _LAST)
+        self._tell_more = partial(calls.msg_send, self._copy, handle, _MORE)
         # Where there is no prefix, what always succeeds takes its place.
         self._announce: Callable[[], int] = int
         inline = None
@@ -196,6 +199,7 @@ class Relay:
 
     def _pass_on(self, interrupts: Interrupts) -> None:
         receive, more, send, (flags, bit) = self._receive, self._more, self._send, self._flags
+        frames = self._whole if self._swap else self._pass_frames
         count = total = 0
         fresh = True
         try:
@@ -206,7 +210,7 @@ class Relay:
                         self._look_again(interrupts)
                     return
                 if flags[0] & bit and more():
-                    if not self._whole(interrupts):
+                    if not frames(interrupts, size):
                         return
                     fresh = False
                     continue
@@ -222,7 +226,9 @@ class Relay:
     def _pass_on_and_tell(self, interrupts: Interrupts) -> None:
         receive, more, send, (flags, bit) = self._receive, self._more, self._send, self._flags
         duplicate, announce, tell = self._duplicate, self._announce, self._tell
+        frames = self._whole if self._swap else self._pass_frames_and_tell
         limit, mark, value, lengths, gather = self._small
+        prefixed = self._prefix is not None
         count = total = 0
         fresh = True
         try:
@@ -233,7 +239,7 @@ class Relay:
                         self._look_again(interrupts)
                     return
                 if flags[0] & bit and more():
-                    if not self._whole(interrupts):
+                    if not frames(interrupts, size):
                         return
                     fresh = False
                     continue
@@ -251,11 +257,10 @@ class Relay:
                     return
                 count += 1
                 total += size
-                if announce() < 0:
+                # If the prefix went and the copy did not, the peer that has the prefix is gone.
+                if announce() < 0 or (tell() < 0 and not prefixed):
                     self._report(interrupts, True, 0)
                     return
-                # If this fails, the peer that has the prefix is gone; the copy goes with it.
-                tell()
         finally:
             self.messages += count
             self.bytes += total
@@ -263,7 +268,54 @@ class Relay:
     def _look_again(self, interrupts: Interrupts) -> None:
         """Find out why nothing came although something was announced."""
         if self._attempt(self.source, self._waiting.msg_recv, (self._message,), ()):
-            self._whole(interrupts)
+            self._whole(interrupts, 0)
+
+    def _pass_frames(self, interrupts: Interrupts, size: int) -> bool:
+        """Pass on the message whose first frame, of this size, is in hand; False if the burst must not go on."""
+        receive, more, send, send_more = self._receive, self._more, self._send, self._send_more
+        flags, bit = self._flags
+        total = 0
+        first = follows = True
+        while True:
+            if (send_more() if follows else send()) < 0:
+                return self._resume(interrupts, [self._message], follows, total, first)
+            total += size
+            if not follows:
+                break
+            first = False
+            size = receive()
+            if size < 0:
+                return self._resume(interrupts, [], True, total)
+            follows = bool(flags[0] & bit and more())
+        self.messages += 1
+        self.bytes += total
+        return True
+
+    def _pass_frames_and_tell(self, interrupts: Interrupts, size: int) -> bool:
+        """The same, with a copy."""
+        receive, more, send, send_more = self._receive, self._more, self._send, self._send_more
+        flags, bit = self._flags
+        duplicate, tell, tell_more = self._duplicate, self._tell, self._tell_more
+        total = 0
+        first = follows = True
+        while True:
+            if duplicate() < 0 or (send_more() if follows else send()) < 0:
+                return self._resume(interrupts, [self._message], follows, total, first)
+            total += size
+            if first and self._announce() < 0:
+                return self._resume(interrupts, [], follows, total, untold=True)
+            if (tell_more() if follows else tell()) < 0:
+                return self._resume(interrupts, [], follows, total, untold=first and self._prefix is None)
+            if not follows:
+                break
+            first = False
+            size = receive()
+            if size < 0:
+                return self._resume(interrupts, [], True, total)
+            follows = bool(flags[0] & bit and more())
+        self.messages += 1
+        self.bytes += total
+        return True
 
     # -- all that is not one frame for which there is room --------------------------------------------------------------
 
@@ -303,14 +355,55 @@ class Relay:
         self._hand, self._follows = [self._message], False
         self._deliver(interrupts, told)
 
-    def _whole(self, interrupts: Interrupts) -> bool:
-        """Pass on the message whose first frame is in hand; False if the burst must not go on."""
+    def _whole(self, interrupts: Interrupts, size: int) -> bool:
+        """As `_pass_frames`, for whatever message it is."""
         self._hand = [self._message]
         self._follows = bool(self._more())
         if self._swap and self._follows:
             self._next(self._second)
             self._hand = [self._second, self._message]
         return self._deliver(interrupts, False)
+
+    def _resume(
+        self,
+        interrupts: Interrupts,
+        hand: list[Any],
+        follows: bool,
+        size: int,
+        first: bool = False,
+        untold: bool | None = None,
+    ) -> bool:
+        """Go on with a message one of whose calls has failed, and end the burst.
+
+        Parameters
+        ----------
+        hand : list
+            The frame that was not sent, if it was that.
+        follows : bool
+            Whether there is more to be received.
+        size : int
+            Bytes that have been passed on.
+        first : bool, optional
+            Nothing of the message has been passed on.
+        untold : bool, optional
+            The side has not got the last frame; True if it has got nothing at all.
+        """
+        telling = True
+        problem: BaseException | None = None
+        if untold is not None:
+            try:
+                telling = self._report(interrupts, untold, _SNDMORE if follows else 0)
+            except BaseException as error:
+                problem, telling = error, False
+        if hand or follows:
+            self._hand, self._follows = hand, follows
+            self._deliver(interrupts, not telling, first, size)
+        else:
+            self.messages += 1
+            self.bytes += size
+        if problem is not None:
+            raise problem
+        return False
 
     def _next(self, message: Any) -> None:
         """Receive the next frame of a message; all of it has come with the first."""
@@ -319,13 +412,15 @@ class Relay:
             raise from_errno(EAGAIN)
         self._follows = bool(self._calls.msg_more(message))
 
-    def _deliver(self, interrupts: Interrupts, told: bool) -> bool:
-        """Send what is in hand and the rest of its message; False if the burst must not go on."""
+    def _deliver(self, interrupts: Interrupts, told: bool, first: bool = True, size: int = 0) -> bool:
+        """Send what is in hand and the rest of its message; False if the burst must not go on.
+
+        `size` bytes were sent before, if this is not the ``first`` of its message.
+        """
         resumed, self.held, self._waited = self.held, False, False
         telling = self._side is not None and not told
         problem: BaseException | None = None
-        first = sending = True
-        size = 0
+        sending = True
         send = self._waiting.msg_send
         try:
             while True:
@@ -416,7 +511,7 @@ class Relay:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def abandon(self) -> None:
-        """Send a message that is still in hand, if there is room for it now."""
+        """Send a message that is still in hand if there is room for it now, and drop it otherwise."""
         if self.held:
             self.held = False
             try:
@@ -424,6 +519,8 @@ class Relay:
                 self._deliver(Interrupts(), told=True)
             except ZMQError:
                 pass
+            if self.held:
+                self._skip()
 
     def close(self) -> None:
         """Give the messages back; the relay cannot be used any more."""
@@ -435,6 +532,14 @@ class Relay:
         for socket in (self.source, self.sink, self._side):
             if socket is not None and not socket.underlying:
                 raise ZMQError(Errno.ENOTSOCK, f"a socket was closed while messages were passed on: {socket!r}")
+
+
+def both_ways(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None) -> list[Relay]:
+    """What a proxy consists of: a relay for each direction, or one, if both sockets are the same."""
+    relays = [Relay(frontend, backend, capture)]
+    if backend is not frontend:
+        relays.append(Relay(backend, frontend, capture))
+    return relays
 
 
 def run(relays: Sequence[Relay], steering: Steering | None = None) -> None:
