@@ -1,17 +1,26 @@
-"""Proxies: libzmq's own loop that passes messages on between two sockets.
+"""Proxies: passing messages on between two sockets until their context is terminated.
 
-The loop runs in C without the GIL until the context is terminated.  A signal ends it in between two messages; Python runs
-its handlers, and where they return, the loop is started again.
+There are two loops, since libzmq's own loses messages where signals come in: from libzmq 4.3.0 on it takes up to a
+thousand messages in a row without asking whether there is room for them, and waits while there is none.  A signal ends
+that wait, and the loop with it.  The frame that it had in hand is gone, and what follows of the message would be passed
+on as a message of its own.  The older versions do so where the capture is full.
+
+1. In the main thread, where Python's signal handlers run, it is the loop of `relaying`, which keeps them back while it
+   has a message in hand.  It needs the GIL, but for its waits.
+2. In any other thread it is libzmq's, one call without the GIL.  All signals are blocked there meanwhile, as they are in
+   libzmq's own threads: the main thread gets them.
+3. A steerable proxy is always the loop of `relaying` (see `steering`).
 """
 
 from __future__ import annotations
 
+import signal
 from errno import EINTR
+from threading import current_thread, main_thread
 
-from .constants import Errno
-from .error import ZMQError, from_errno
-from .relaying import check_socket
-from .steering import is_native, steer
+from .error import from_errno
+from .relaying import both_ways, check_socket, run
+from .steering import steer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,35 +31,43 @@ if TYPE_CHECKING:
 
 __all__ = ["device", "proxy", "proxy_steerable"]
 
+# Those that say that the thread itself has done something wrong; and Windows has no others to block.
+_FAULTS = {
+    getattr(signal, name, None) for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
+}
 
-def _run(name: str, sockets: dict[str, Any], optional: tuple[str, ...]) -> int:
-    addresses: list[int | None] = []
-    library = None
+
+def _check(sockets: dict[str, Any]) -> None:
     for argument, socket in sockets.items():
-        if socket is None and argument in optional:
-            addresses.append(None)
-            continue
-        check_socket(socket, argument)
-        addresses.append(socket.underlying)
-        library = library or socket._library
-    assert library is not None
-    functions = library.functions
-    run = getattr(functions, name)
-    while True:
-        rc: int = run(*addresses)
-        if rc >= 0:
-            return rc
-        errno = functions.zmq_errno()
-        if errno != EINTR:
-            raise from_errno(errno)
-        # A handler that has run just now may have closed one.
-        for argument, socket in sockets.items():
-            if socket is not None and socket.closed:
-                raise ZMQError(Errno.ENOTSOCK, f"{argument} was closed")
+        if socket is not None or argument not in ("capture", "control"):
+            check_socket(socket, argument)
+
+
+def _run_native(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None) -> int:
+    """libzmq's own loop, in a thread in which no signal handlers run."""
+    functions = frontend._library.functions
+    addresses = [None if socket is None else socket.underlying for socket in (frontend, backend, capture)]
+    block = getattr(signal, "pthread_sigmask", None)
+    former = block and block(signal.SIG_BLOCK, signal.valid_signals() - _FAULTS)
+    try:
+        while True:
+            rc: int = functions.zmq_proxy(*addresses)
+            if rc >= 0:
+                return rc
+            errno = functions.zmq_errno()
+            # A debugger that stops the process interrupts the wait for messages all the same.
+            if errno != EINTR:
+                raise from_errno(errno)
+    finally:
+        if block:
+            block(signal.SIG_SETMASK, former)
 
 
 def proxy(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None = None) -> int:
     """Pass on messages between two sockets, in both directions, until their context is terminated.
+
+    In the main thread a signal handler may raise at any time, which ends it; no message is lost then, unless it is one that
+    there is no room for.  In other threads it runs without the GIL.
 
     Parameters
     ----------
@@ -68,7 +85,11 @@ def proxy(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | No
     ZMQError
         ``ENOTSOCK`` if a socket was closed.
     """
-    return _run("zmq_proxy", {"frontend": frontend, "backend": backend, "capture": capture}, ("capture",))
+    _check({"frontend": frontend, "backend": backend, "capture": capture})
+    if current_thread() is not main_thread():
+        return _run_native(frontend, backend, capture)
+    run(both_ways(frontend, backend, capture))
+    return 0
 
 
 def proxy_steerable(
@@ -106,19 +127,13 @@ def proxy_steerable(
 
     Notes
     -----
-    From libzmq 4.3.0 to 4.3.4 this is libzmq's own loop, without the GIL; there, an unknown command ends the *process*, so
-    that only those may reach the control socket who are trusted.  Elsewhere, and for a REP, it is a loop of our own (see
-    `steering`), to which unknown commands do nothing.
+    It is a loop of our own with every libzmq (see `steering`), and needs the GIL, but for its waits.  Unknown commands do
+    nothing.
     """
     if control is None:
         return proxy(frontend, backend, capture)
-    sockets = {"frontend": frontend, "backend": backend, "capture": capture, "control": control}
-    for argument, socket in sockets.items():
-        if socket is not None or argument not in ("capture", "control"):
-            check_socket(socket, argument)
-    if not is_native(control):
-        return steer(frontend, backend, capture, control)
-    return _run("zmq_proxy_steerable", sockets, ("capture", "control"))
+    _check({"frontend": frontend, "backend": backend, "capture": capture, "control": control})
+    return steer(frontend, backend, capture, control)
 
 
 def device(device_type: DeviceType, frontend: Socket[Any], backend: Socket[Any]) -> int:

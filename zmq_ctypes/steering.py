@@ -1,12 +1,14 @@
-"""A steerable proxy of our own, for the versions of libzmq whose own is missing, or does not do what it says.
+"""Steerable proxies: what comes in at their control socket.
+
+libzmq's own ``zmq_proxy_steerable`` is not used, for each of them is broken in some way:
 
 =============  =======================================================================================================
-libzmq         its own ``zmq_proxy_steerable``
+libzmq         its own
 =============  =======================================================================================================
 before 4.0.5   does not exist
 4.0.5 - 4.2    ends the process when STATISTICS comes in
-4.3.0 - 4.3.4  does what it says, unless the control socket is a REP, which it does not answer, and ends the process when
-               an unknown command comes in
+4.3.0 - 4.3.4  ends the process when an unknown command comes in, does not answer a REP, and forgets that it is paused,
+               and its statistics, when a signal comes in
 4.3.5          does not resume after PAUSE
 =============  =======================================================================================================
 """
@@ -17,21 +19,16 @@ from struct import pack
 
 from .constants import Errno, Flag, SocketType
 from .error import Again, ZMQError
-from .relaying import Relay, run
+from .relaying import both_ways, run
 from .socket import Socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Sequence
 
-__all__ = ["is_native", "steer"]
+    from .relaying import Relay
 
-_NATIVE_FROM, _NATIVE_BEFORE = (4, 3, 0), (4, 3, 5)
-
-
-def is_native(control: Socket[Any]) -> bool:
-    """Whether the loaded libzmq has a steerable proxy that works with this control socket."""
-    return _NATIVE_FROM <= control._library.version < _NATIVE_BEFORE and control.type != SocketType.REP
+__all__ = ["steer"]
 
 
 class Steering:
@@ -92,9 +89,7 @@ class Steering:
 
 
 def steer(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None, control: Socket[Any]) -> int:
-    """`proxying.proxy_steerable`, in a loop of our own."""
-    relays = [Relay(frontend, backend, capture)]
-    if backend is not frontend:
-        relays.append(Relay(backend, frontend, capture))
+    """`proxying.proxy_steerable`, of checked sockets."""
+    relays = both_ways(frontend, backend, capture)
     run(relays, Steering(control, relays))
     return 0

@@ -1,27 +1,18 @@
-"""Steerable proxies: libzmq's own where it does what it says, ours everywhere."""
+"""Steerable proxies: what they do with commands, and besides."""
 
 from __future__ import annotations
 
 import struct
+import time
 
 import pytest
 
 import zmq_ctypes as zmq
-from zmq_ctypes import proxying, steering
 from zmq_ctypes.devices import ProxySteerable, ThreadProxySteerable
-from zmq_ctypes.loader import load
-
-
-@pytest.fixture(params=["as it is", "ours"])
-def whose(request, monkeypatch):
-    """What is taken with this libzmq, and our own loop with every one."""
-    if request.param == "ours":
-        monkeypatch.setattr(proxying, "is_native", lambda control: False)
-    return request.param
 
 
 @pytest.fixture
-def steered(whose, stage, far):
+def steered(stage, far):
     """A running proxy and its far ends: ``steered(control=(PAIR, PAIR))``."""
 
     def make(near=(zmq.PULL, zmq.PUSH), ends=(zmq.PUSH, zmq.PULL), control=(zmq.PAIR, zmq.PAIR), capture=False):
@@ -105,6 +96,36 @@ def test_the_copies(steered):
     assert running.end() == 0
 
 
+def test_copies_that_find_no_room_wait(stage, far):
+    """A capture that is full for a while gets everything all the same, messages of one frame and of several."""
+    context = stage.context
+    near, ends = [], []
+    for number, (one, other) in enumerate(((zmq.PULL, zmq.PUSH), (zmq.PUSH, zmq.PULL), (zmq.PUSH, zmq.PULL))):
+        limit = int(number == 2)
+        near.append(stage.bound(one, f"inproc://{number}", sndhwm=limit, rcvhwm=limit))
+        ends.append(context.socket(other))
+        stage.made.append(ends[-1])
+        ends[-1].linger, ends[-1].rcvtimeo, ends[-1].sndhwm, ends[-1].rcvhwm = 0, 20_000, limit, limit
+        ends[-1].connect(f"inproc://{number}")
+    source, sink, watcher = ends
+    messages = [[b"%d" % number, *([b"", b"end"] if number % 10 < 3 else [])] for number in range(100)]
+    for message in messages:
+        source.send_multipart(message)
+    near.append(stage.bound(zmq.PAIR, "inproc://control"))
+    command = context.socket(zmq.PAIR)
+    stage.made.append(command)
+    command.connect("inproc://control")
+    running = stage.run(zmq.proxy_steerable, *near)
+    assert sink.recv_multipart() == messages[0]
+    time.sleep(0.05)
+    assert watcher.recv_multipart() == messages[0]
+    for message in messages[1:]:
+        assert sink.recv_multipart() == message
+        assert watcher.recv_multipart() == message
+    command.send(b"TERMINATE")
+    assert running.end() == 0
+
+
 def test_a_control_that_is_answered(steered):
     running, source, sink, command, _ = steered(control=(zmq.REP, zmq.REQ))
     for order in (b"PAUSE", b"RESUME"):
@@ -119,9 +140,8 @@ def test_a_control_that_is_answered(steered):
     assert running.end() == 0
 
 
-def test_commands_that_there_are_not(steered, monkeypatch):
-    """To libzmq's own an unknown command is the end of the process; to ours it is nothing."""
-    monkeypatch.setattr(proxying, "is_native", lambda control: False)
+def test_commands_that_there_are_not(steered):
+    """To libzmq's own an unknown command is the end of the process; here it is nothing."""
     running, source, sink, command, _ = steered()
     for wrong in ([b"STOP"], [b""], [b"terminate"], [b"TERMINATE", b"now"], [b"x" * 100_000]):
         command.send(*wrong)
@@ -156,13 +176,7 @@ def test_without_a_control_it_is_a_proxy(stage, far):
     assert sink.recv() == [b"there"]
 
 
-def test_which_is_taken(make_socket):
-    version = load().version
-    assert steering.is_native(make_socket(zmq.PAIR)) == ((4, 3, 0) <= version < (4, 3, 5))
-    assert not steering.is_native(make_socket(zmq.REP))
-
-
-def test_as_a_device(whose, context, far):
+def test_as_a_device(context, far):
     device = ThreadProxySteerable(zmq.ROUTER, zmq.DEALER, zmq.PUB, zmq.PAIR)
     device.context_factory = lambda: context
     for name in ("in", "out", "mon", "ctrl"):
