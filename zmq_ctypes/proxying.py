@@ -14,9 +14,10 @@ on as a message of its own.  The older versions do so where the capture is full.
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from errno import EINTR
-from threading import current_thread, main_thread
 
 from .error import from_errno
 from .relaying import both_ways, check_socket, run
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["device", "proxy", "proxy_steerable"]
 
-# Those that say that the thread itself has done something wrong; and Windows has no others to block.
+# Some systems have no such thing.
+_native_id = getattr(threading, "get_native_id", int)
+# Those that say that the thread itself has done something wrong.
 _FAULTS = {
     getattr(signal, name, None) for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
 }
@@ -41,6 +44,11 @@ def _check(sockets: dict[str, Any]) -> None:
     for argument, socket in sockets.items():
         if socket is not None or argument not in ("capture", "control"):
             check_socket(socket, argument)
+
+
+def _takes_signals() -> bool:
+    """Whether handlers run in this thread: Python's main thread; or signals come to it: that of the process (on Linux)."""
+    return threading.current_thread() is threading.main_thread() or _native_id() == os.getpid()
 
 
 def _run_native(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None) -> int:
@@ -86,7 +94,7 @@ def proxy(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | No
         ``ENOTSOCK`` if a socket was closed.
     """
     _check({"frontend": frontend, "backend": backend, "capture": capture})
-    if current_thread() is not main_thread():
+    if not _takes_signals():
         return _run_native(frontend, backend, capture)
     run(both_ways(frontend, backend, capture))
     return 0
