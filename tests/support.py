@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import os
 import select
+import socket
 import sys
 import threading
 import time
@@ -40,6 +41,17 @@ def need(condition, what):
     if os.environ.get("CI") == "true":
         pytest.fail(f"needed and missing: {what}", pytrace=False)
     pytest.skip(f"missing: {what}")
+
+
+def free_ports(count):
+    """Ports of 127.0.0.1 that are free now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
 
 
 def until(condition, what, within=30.0):

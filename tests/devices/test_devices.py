@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +13,7 @@ from functools import partial
 
 import pytest
 from children import LIMIT, check, environment
-from support import need
+from support import free_ports, need, until
 
 import zmq_ctypes as zmq
 from zmq_ctypes import devices
@@ -137,16 +136,6 @@ def test_in_the_foreground(context, far, cls):
     thread.join(LIMIT)
     # Waiting for what has ended.
     device.join()
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @pytest.mark.parametrize("cls", [ThreadMonitoredQueue, ProcessMonitoredQueue])

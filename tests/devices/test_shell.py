@@ -8,9 +8,11 @@ import select
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from children import LIMIT, environment
+from support import free_ports
 
 import zmq_ctypes as zmq
 from zmq_ctypes.devices import __main__ as shell
@@ -188,6 +190,52 @@ def test_what_is_unsent_gets_its_time(run, make_socket):
     sink.bind(endpoint)
     assert [sink.recv() for _ in range(100)] == [b"%d" % number for number in range(100)]
     assert running.child.wait(LIMIT) == 0
+
+
+@signals
+@pytest.mark.parametrize("kept", [0, 2, 4], ids=["at once", "before the first live line", "after some"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_nobody_reads_what_it_says(run, far, number, kept):
+    """As behind ``| head -3``: it passes on messages, and stops as usual."""
+    front, back = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
+    running = run("streamer", "--in", f"@{front}", "--out", f"@{back}", "--interval", "0.01")
+    for _ in range(kept):
+        assert running.child.stdout.readline()
+    running.child.stdout.close()
+    source, sink = far(zmq.PUSH, front), far(zmq.PULL, back)
+    # Many live lines that it cannot write.
+    for number_ in range(20):
+        source.send(b"%d" % number_)
+        assert sink.recv() == [b"%d" % number_]
+        time.sleep(0.02)
+    running.child.send_signal(number)
+    assert running.child.wait(LIMIT) == 0
+    assert running.child.stderr.read() == ""
+
+
+@signals
+def test_without_anything_to_write_to(far):
+    """As with ``>&-``."""
+    front, back = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"]
+        + ["-m", "zmq_ctypes.devices", "streamer", "--in", front, "--out", back, "--interval", "0.01"],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    with child:
+        try:
+            source, sink = far(zmq.PUSH, front), far(zmq.PULL, back)
+            for _ in range(20):
+                source.send(b"there")
+                assert sink.recv() == [b"there"]
+                time.sleep(0.02)
+            child.terminate()
+            assert child.wait(LIMIT) == 0
+            assert child.stderr.read() == b""
+        finally:
+            child.kill()
 
 
 # What goes wrong -----------------------------------------------------------------------------------------------------

@@ -5,10 +5,14 @@ them on does nothing else.  With ``--quiet`` and without ``--mon`` it is libzmq'
 
 The loop runs in a thread, so that signals find the main thread doing next to nothing.  To stop, the context is
 terminated: the loop ends, its sockets are closed, and what they have not sent yet gets the time that ``--linger`` says.
+
+Passing on messages is the purpose, and showing how many is not: where nothing can be written any more, because whoever
+read it has gone, the device goes on without.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from ctypes import byref
@@ -103,7 +107,7 @@ class Display:
     def __init__(self, counter: Counter, interval: float) -> None:
         self._counter = counter
         self._interval = interval
-        self._terminal = sys.stdout.isatty()
+        self._terminal = is_terminal()
         self._width = 0
         self._last = (monotonic(), [0, 0], [0, 0])
 
@@ -124,18 +128,17 @@ class Display:
 
     def _show(self, line: str) -> None:
         if self._terminal:
-            sys.stdout.write("\r" + line.ljust(self._width))
+            say("\r" + line.ljust(self._width), end="")
             self._width = len(line)
         else:
-            sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+            say(line)
 
     def end(self) -> None:
         """Show what it has been in all."""
         counter = self._counter
         counter.count()
         if self._terminal:
-            sys.stdout.write("\n")
+            say("")
         for i, name in enumerate(("in", "out")):
             say(f"{name}: {counter.messages[i]} messages, {counter.bytes[i]} bytes")
 
@@ -149,9 +152,32 @@ def scaled(size: float) -> str:
     return f"{size:.1f} GB"
 
 
-def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)
+def is_terminal() -> bool:
+    """Whether what is printed is seen on a terminal."""
+    try:
+        return sys.stdout.isatty()
+    except (AttributeError, ValueError):  # there is none, or it was closed
+        return False
+
+
+def say(line: str, end: str = "\n") -> None:
+    """Print a line at once, if that is possible."""
+    try:
+        print(line, end=end, flush=True)
+    except (OSError, ValueError):
+        discard()
+
+
+def discard() -> None:
+    """Let what is printed go nowhere from now on, and what was not written yet, which Python would try again at exit."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
+    except (OSError, ValueError):
+        pass  # no file of the system's
 
 
 def make_parser() -> ArgumentParser:
