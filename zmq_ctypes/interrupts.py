@@ -8,13 +8,33 @@ such a loop runs, by one that only notes what has come; they are called when the
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 from threading import current_thread, main_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Iterator
 
-__all__ = ["Interrupts"]
+__all__ = ["Interrupts", "blocked"]
+
+# Those that say that the thread itself has done something wrong.
+_FAULTS = {
+    getattr(signal, name, None) for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
+}
+
+
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Let other threads get the signals of the process, where threads can choose."""
+    mask = getattr(signal, "pthread_sigmask", None)
+    if mask is None:
+        yield
+        return
+    former = mask(signal.SIG_BLOCK, signal.valid_signals() - _FAULTS)
+    try:
+        yield
+    finally:
+        mask(signal.SIG_SETMASK, former)
 
 
 class Interrupts:

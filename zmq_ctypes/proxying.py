@@ -15,11 +15,11 @@ on as a message of its own.  The older versions do so where the capture is full.
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from errno import EINTR
 
 from .error import from_errno
+from .interrupts import blocked
 from .relaying import both_ways, check_socket, run
 from .steering import steer
 
@@ -34,10 +34,6 @@ __all__ = ["device", "proxy", "proxy_steerable"]
 
 # Some systems have no such thing.
 _native_id = getattr(threading, "get_native_id", int)
-# Those that say that the thread itself has done something wrong.
-_FAULTS = {
-    getattr(signal, name, None) for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
-}
 
 
 def _check(sockets: dict[str, Any]) -> None:
@@ -55,9 +51,7 @@ def _run_native(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any
     """libzmq's own loop, in a thread in which no signal handlers run."""
     functions = frontend._library.functions
     addresses = [None if socket is None else socket.underlying for socket in (frontend, backend, capture)]
-    block = getattr(signal, "pthread_sigmask", None)
-    former = block and block(signal.SIG_BLOCK, signal.valid_signals() - _FAULTS)
-    try:
+    with blocked():
         while True:
             rc: int = functions.zmq_proxy(*addresses)
             if rc >= 0:
@@ -66,9 +60,6 @@ def _run_native(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any
             # A debugger that stops the process interrupts the wait for messages all the same.
             if errno != EINTR:
                 raise from_errno(errno)
-    finally:
-        if block:
-            block(signal.SIG_SETMASK, former)
 
 
 def proxy(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None = None) -> int:

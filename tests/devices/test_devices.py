@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -463,6 +464,101 @@ def test_a_device_whose_process_is_killed_is_done(launch):
     device.launcher.kill()
     device.join(LIMIT)
     assert device.done
+
+
+ORPHANS = """
+import multiprocessing, os, sys, time
+import zmq_ctypes as zmq
+from zmq_ctypes.devices import ProcessDevice, ProcessMonitoredQueue
+
+class Own(ProcessDevice):
+    def run_device(self):
+        # Something that knows nothing of contexts.
+        print("device", *(socket.last_endpoint.decode() for socket in self._setup_sockets()), os.getpid(), flush=True)
+        while True:
+            time.sleep(60)
+
+if __name__ == "__main__":
+    method, kind, daemon = sys.argv[1:]
+    multiprocessing.set_start_method(method)
+    device = {"own": Own, "device": ProcessDevice, "queue": ProcessMonitoredQueue}[kind](in_type=zmq.PULL, out_type=zmq.PUSH)
+    device.daemon = daemon == "daemon"
+    device.bind_in("tcp://127.0.0.1:*")
+    device.bind_out("tcp://127.0.0.1:*")
+    device.start()
+    if kind != "own":
+        print("device", *(device.bound_endpoints[name][0] for name in ("in", "out")), device.launcher.pid, flush=True)
+    # One that keeps open whatever it was given.
+    other = multiprocessing.Process(target=time.sleep, args=(120,))
+    other.start()
+    print("other", other.pid, flush=True)
+    time.sleep(120)
+"""
+
+
+def orphans(tmp_path, *arguments):
+    """The program, killed when its device runs: the endpoints of the device, its process, and another one."""
+    program = tmp_path / "program.py"
+    program.write_text(ORPHANS)
+    child = subprocess.Popen(
+        [sys.executable, str(program), *arguments], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    with child:
+        try:
+            lines = {words[0]: words[1:] for words in (child.stdout.readline().split() for _ in range(2))}
+        finally:
+            child.kill()
+            # The others have its pipe, too.
+            child.stdout.close()
+    *endpoints, device = lines["device"]
+    return endpoints, int(device), int(lines["other"][0])
+
+
+def is_free(endpoint):
+    context = zmq.Context()
+    trial = context.socket(zmq.PULL)
+    try:
+        trial.bind(endpoint)
+    except zmq.ZMQError as error:
+        assert error.errno == zmq.EADDRINUSE
+        return False
+    else:
+        return True
+    finally:
+        trial.close()
+        context.term()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL")
+@pytest.mark.parametrize("kind", ["device", "queue", "own"])
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_a_device_ends_with_a_program_that_is_killed(method, kind, tmp_path):
+    need(method in multiprocessing.get_all_start_methods(), f"the start method {method}")
+    endpoints, device, other = orphans(tmp_path, method, kind, "daemon")
+    try:
+        until(lambda: all(map(is_free, endpoints)), "the device is still there")
+    except BaseException:
+        os.kill(device, signal.SIGKILL)
+        raise
+    finally:
+        os.kill(other, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL")
+def test_a_device_that_is_no_daemon_outlives_a_program_that_is_killed(tmp_path, make_socket):
+    endpoints, device, other = orphans(tmp_path, "spawn", "device", "stays")
+    try:
+        source, sink = make_socket(zmq.PUSH), make_socket(zmq.PULL)
+        source.connect(endpoints[0])
+        sink.connect(endpoints[1])
+        # Longer than a daemon would stay.
+        for number in range(15):
+            source.send(b"%d" % number)
+            assert sink.recv() == b"%d" % number
+            time.sleep(0.1)
+    finally:
+        for process in (device, other):
+            os.kill(process, signal.SIGKILL)
 
 
 # What they are -------------------------------------------------------------------------------------------------------

@@ -10,11 +10,14 @@ are to be, and its worker makes them.
    its sockets, and the error goes on.
 3. The worker of a process has a context of its own.  When the device ends by itself, what its sockets have not sent yet
    is kept for `LINGER` milliseconds, unless an option says otherwise; a process that is killed sends nothing more.
-4. A daemon thread is left behind at the interpreter's exit, with its context: nothing is waited for.
+4. A process that is a daemon ends with the process that has started it, even if that is killed: `multiprocessing` ends
+   it at the regular end, and otherwise a thread of its own does, as if its context were terminated.
+5. A daemon thread is left behind at the interpreter's exit, with its context: nothing is waited for.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from multiprocessing import Process
@@ -25,6 +28,7 @@ from time import monotonic, sleep
 from ..constants import ENOTSOCK, ETERM, PUSH, QUEUE, SocketOption
 from ..context import Context
 from ..error import ZMQBindError, ZMQError
+from ..interrupts import blocked
 from ..options import integer
 from ..proxying import proxy
 
@@ -38,6 +42,8 @@ __all__ = ["Device", "ThreadDevice", "ProcessDevice"]
 LINGER = 1000
 
 _INTERRUPTED = 130
+# Seconds: what tells that the parent is gone may be kept open by others that it has forked; then this is asked, too.
+_LOOK_EVERY = 1.0
 
 
 class _Plan:
@@ -381,7 +387,8 @@ class ProcessDevice(BackgroundDevice):
     """A `Device` that runs in a process.
 
     It is started by the current start method of `multiprocessing`; with ``spawn`` and ``forkserver`` the program's main
-    module must be one that can be imported.  It ends with ``launcher.terminate()``, or with the program if it is a daemon.
+    module must be one that can be imported.  It ends with ``launcher.terminate()``, or with the program if it is a daemon,
+    however that ends.
     """
 
     _launch_class = Process
@@ -424,6 +431,8 @@ class ProcessDevice(BackgroundDevice):
     def _work(self, sender: Any, awaited: bool) -> None:
         self.launcher = None
         self._linger = LINGER
+        if self.daemon:
+            Thread(target=self._end_with_parent, args=(awaited,), daemon=True).start()
         try:
             super()._work(sender, awaited)
             if self._context is not None:
@@ -432,3 +441,29 @@ class ProcessDevice(BackgroundDevice):
         except KeyboardInterrupt:
             # Ctrl-C on a terminal goes to everybody: whoever has started the device says what there is to say.
             sys.exit(_INTERRUPTED)
+
+    def _end_with_parent(self, known: bool) -> None:
+        """End the device when the process that has started it is gone; in a thread of its own."""
+        from multiprocessing import parent_process
+        from multiprocessing.connection import wait
+
+        parent = parent_process()
+        if parent is None:
+            return
+        with blocked():
+            # With a fork server it is the grandparent.
+            near = os.getppid() == parent.pid
+            while not wait([parent.sentinel], _LOOK_EVERY if near else None):
+                if near and os.getppid() != parent.pid:
+                    break
+        context = None if self._done else self._context
+        ends = False
+        if context is not None and not context.closed:
+            functions = context._library.functions
+            if functions.has("zmq_ctx_shutdown"):
+                functions.zmq_ctx_shutdown(context.underlying)
+                ends = known
+        if not ends:
+            # What the class makes of a context that has ended, if it has one, is not known; nor can 3.2 be ended from here.
+            sleep(LINGER / 1000)
+            os._exit(1)
