@@ -158,21 +158,21 @@ class Relay:
         self._tell_more = partial(calls.msg_send, self._copy, handle, _MORE)
         # Where there is no prefix, what always succeeds takes its place.
         self._announce: Callable[[], int] = int
-        inline = None
         if prefix is not None:
             self._announce = partial(calls.send, handle, prefix, size_argument(len(prefix)), _MORE)
-            inline = self.source._library.inline
+        inline = self.source._library.inline
         limit, mark, value, lengths, gather = -1, None, 0, None, None
         if inline is not None:
             structure = self._structures[0]
             limit, value = inline.limit, inline.value
             mark = memoryview(structure).cast("B")[inline.mark : inline.mark + 1]
             # A small message is copied right out of the structure that it lies in: one call sends prefix and copy.
-            parts = self._parts = (iovec * 2)()
+            count = 1 if prefix is None else 2
+            parts = self._parts = (iovec * count)()
             parts[0].iov_base, parts[0].iov_len = cast(c_char_p(prefix), c_void_p), len(prefix or b"")
-            parts[1].iov_base = addressof(structure) + inline.offset
-            lengths = memoryview(parts).cast("B").cast("N")  # type: ignore[call-overload]
-            gather = partial(calls.sendiov, handle, byref(parts), size_argument(2), _MORE)
+            parts[-1].iov_base = addressof(structure) + inline.offset
+            lengths = memoryview(parts).cast("B").cast("N")[-1:]  # type: ignore[call-overload]
+            gather = partial(calls.sendiov, handle, byref(parts), size_argument(count), _MORE)
         self._small: Any = (limit, mark, value, lengths, gather)
 
     # -- one burst ----------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ class Relay:
                     fresh = False
                     continue
                 if size <= limit and mark[0] == value:
-                    lengths[3] = size
+                    lengths[0] = size
                     if gather() >= 0:
                         if send() < 0:
                             self._single(interrupts, told=True)
