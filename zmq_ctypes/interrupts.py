@@ -15,12 +15,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterator
 
-__all__ = ["Interrupts", "blocked"]
+__all__ = ["Interrupts", "blocked", "only_ctrl_c"]
 
 # Those that say that the thread itself has done something wrong.
 _FAULTS = {
     getattr(signal, name, None) for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
 }
+
+
+def only_ctrl_c() -> bool:
+    """Whether no signal has a handler but that of Ctrl-C, and it Python's own, which ends whatever is being done.
+
+    A handler that another language has installed counts as well: what it interrupts is interrupted.
+    """
+    harmless = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
+    return all(signal.getsignal(number) in harmless for number in signal.valid_signals())
 
 
 @contextmanager

@@ -5,21 +5,24 @@ thousand messages in a row without asking whether there is room for them, and wa
 that wait, and the loop with it.  The frame that it had in hand is gone, and what follows of the message would be passed
 on as a message of its own.  The older versions do so where the capture is full.
 
-1. In the main thread, where Python's signal handlers run, it is the loop of `relaying`, which keeps them back while it
-   has a message in hand.  It needs the GIL, but for its waits.
-2. In any other thread it is libzmq's, one call without the GIL.  All signals are blocked there meanwhile, as they are in
-   libzmq's own threads: the main thread gets them.
-3. A steerable proxy is always the loop of `relaying` (see `steering`).
+1. In a thread other than the main one it is libzmq's, one call without the GIL.  All signals are blocked there meanwhile, as
+   they are in libzmq's own threads: the main thread gets them.
+2. In the main thread, where signal handlers run, it is libzmq's as long as there is none but Python's own for Ctrl-C, which
+   ends the loop anyway: that may cost the message in hand.
+3. In the main thread of a program that handles other signals it is the loop of `relaying`, which keeps the handlers back
+   while it has a message in hand.  It needs the GIL, but for its waits.
+4. A steerable proxy is always the loop of `relaying` (see `steering`).
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from contextlib import nullcontext
 from errno import EINTR
 
 from .error import from_errno
-from .interrupts import blocked
+from .interrupts import blocked, only_ctrl_c
 from .relaying import both_ways, check_socket, run
 from .steering import steer
 
@@ -48,25 +51,23 @@ def _takes_signals() -> bool:
 
 
 def _run_native(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None) -> int:
-    """libzmq's own loop, in a thread in which no signal handlers run."""
+    """libzmq's own loop; what interrupts it and does not end it, such as a debugger, has interrupted its wait for messages."""
     functions = frontend._library.functions
     addresses = [None if socket is None else socket.underlying for socket in (frontend, backend, capture)]
-    with blocked():
-        while True:
-            rc: int = functions.zmq_proxy(*addresses)
-            if rc >= 0:
-                return rc
-            errno = functions.zmq_errno()
-            # A debugger that stops the process interrupts the wait for messages all the same.
-            if errno != EINTR:
-                raise from_errno(errno)
+    while True:
+        rc: int = functions.zmq_proxy(*addresses)
+        if rc >= 0:
+            return rc
+        errno = functions.zmq_errno()
+        if errno != EINTR:
+            raise from_errno(errno)
 
 
 def proxy(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None = None) -> int:
     """Pass on messages between two sockets, in both directions, until their context is terminated.
 
-    In the main thread a signal handler may raise at any time, which ends it; no message is lost then, unless it is one that
-    there is no room for.  In other threads it runs without the GIL.
+    It runs without the GIL, but in the main thread of a program that handles other signals than Ctrl-C: there it keeps handlers
+    back while it has a message in hand.  One that raises ends it, which may cost a message that there is no room for.
 
     Parameters
     ----------
@@ -85,10 +86,12 @@ def proxy(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | No
         ``ENOTSOCK`` if a socket was closed.
     """
     _check({"frontend": frontend, "backend": backend, "capture": capture})
-    if not _takes_signals():
+    signals = _takes_signals()
+    if signals and not only_ctrl_c():
+        run(both_ways(frontend, backend, capture))
+        return 0
+    with nullcontext() if signals else blocked():
         return _run_native(frontend, backend, capture)
-    run(both_ways(frontend, backend, capture))
-    return 0
 
 
 def proxy_steerable(

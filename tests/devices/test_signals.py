@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+import children
 import pytest
 from children import finish, start
 
@@ -227,3 +228,25 @@ def test_a_steerable_proxy_stays_paused():
         """
     )
     assert finish(child) == "0 [1, 3, 0, 0, 0, 0, 1, 3]\nb'two'\n0\n"
+
+
+@pytest.mark.parametrize("handled", [False, True])
+def test_which_loop_runs_in_the_main_thread(handled):
+    """libzmq's own, unless the program handles signals."""
+    said = children.check(
+        """
+        import signal, sys
+        from zmq_ctypes import proxying
+        if sys.argv[1] == "True":
+            signal.signal(signal.SIGUSR1, lambda number, frame: None)
+        proxying.run = lambda ways: print("ours")
+        proxying._run_native = lambda *sockets: print("native")
+        context = zmq.Context()
+        sockets = [context.socket(zmq.PULL), context.socket(zmq.PUSH)]
+        zmq.proxy(*sockets)
+        zmq.device(zmq.QUEUE, *sockets)
+        context.destroy(0)
+        """,
+        str(handled),
+    )
+    assert said.split() == ["ours" if handled else "native"] * 2
