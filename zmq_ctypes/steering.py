@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Sequence
 
-    from .relaying import Relay
+    from .relay import Relay
 
 __all__ = ["steer"]
 

@@ -16,7 +16,7 @@ from support import go_away, need, until
 import zmq_ctypes as zmq
 from zmq_ctypes.devices import monitored_queue
 from zmq_ctypes.interrupts import Interrupts
-from zmq_ctypes.relaying import Relay
+from zmq_ctypes.relay import Relay
 
 CPYTHON = sys.implementation.name == "cpython"
 

@@ -8,7 +8,8 @@ in <--> out          ROUTER, DEALER, PULL, PUSH, SUB, PUB, XSUB, XPUB, ...
 from __future__ import annotations
 
 from ..constants import SocketType
-from ..relaying import Relay, check_socket, run
+from ..relay import Relay
+from ..relaying import check_socket, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
