@@ -8,6 +8,7 @@ such a loop runs, by one that only notes what has come; they are called when the
 from __future__ import annotations
 
 import signal
+import sys
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 
@@ -35,15 +36,14 @@ def only_ctrl_c() -> bool:
 @contextmanager
 def blocked() -> Iterator[None]:
     """Let other threads get the signals of the process, where threads can choose."""
-    mask = getattr(signal, "pthread_sigmask", None)
-    if mask is None:
+    if sys.platform == "win32" or not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    former = mask(signal.SIG_BLOCK, signal.valid_signals() - _FAULTS)
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - _FAULTS)
     try:
         yield
     finally:
-        mask(signal.SIG_SETMASK, former)
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 class Interrupts:
