@@ -266,7 +266,9 @@ class Relay:
         total = 0
         first = follows = True
         while True:
-            if duplicate() < 0 or (send_more() if follows else send()) < 0:
+            if duplicate() < 0:
+                raise last_error()
+            if (send_more() if follows else send()) < 0:
                 return self._resume(interrupts, [self._message], follows, total, first)
             total += size
             if first and self._announce() < 0:
@@ -345,7 +347,8 @@ class Relay:
         Parameters
         ----------
         hand : list
-            The frame that was not sent, if it was that.
+            The frame that was not sent, if it was that.  Only the first of its message may be tried again: libzmq has
+            dropped any other one, and would take it for the beginning of a message.
         follows : bool
             Whether there is more to be received.
         size : int
@@ -357,14 +360,19 @@ class Relay:
         """
         telling = True
         problem: BaseException | None = None
-        if untold is not None:
+        if untold:
             try:
-                telling = self._report(interrupts, untold, _SNDMORE if follows else 0)
+                telling = self._report(interrupts, True, _SNDMORE if follows else 0)
             except BaseException as error:
                 problem, telling = error, False
+        elif untold is not None:
+            # The peer is gone that has the beginning of the copy.
+            side = self._side
+            assert side is not None
+            telling = _drops(side)
         if hand or follows:
             self._hand, self._follows = hand, follows
-            self._deliver(interrupts, not telling, first, size)
+            self._deliver(interrupts, not telling, first, size, tried=bool(hand) and not first)
         else:
             self.messages += 1
             self.bytes += size
@@ -379,10 +387,12 @@ class Relay:
             raise from_errno(EAGAIN)
         self._follows = bool(self._calls.msg_more(message))
 
-    def _deliver(self, interrupts: Interrupts, told: bool, first: bool = True, size: int = 0) -> bool:
+    def _deliver(
+        self, interrupts: Interrupts, told: bool, first: bool = True, size: int = 0, tried: bool = False
+    ) -> bool:
         """Send what is in hand and the rest of its message; False if the burst must not go on.
 
-        `size` bytes were sent before, if this is not the ``first`` of its message.
+        `size` bytes were sent before, if this is not the ``first`` of its message.  What was ``tried`` is not sent again.
         """
         resumed, self.held, self._waited = self.held, False, False
         telling = self._side is not None and not told
@@ -396,7 +406,8 @@ class Relay:
                     if telling and self._calls.msg_copy(self._copy, message) < 0:
                         raise last_error()
                     size += self._calls.msg_size(message)
-                    if sending and not self._attempt(self.sink, send, (message,), (), more):
+                    if sending and (tried or not self._attempt(self.sink, send, (message,), (), more)):
+                        tried = False
                         if not first:
                             # Not for want of room: the peer that has the beginning is gone, and the message with it.
                             sending = _drops(self.sink)

@@ -292,6 +292,64 @@ def test_the_rest_goes_to_nobody_else(stage, near, end, gone):
     assert told == [[b"in", *message] for message in messages]
 
 
+@pytest.mark.libzmq("4.2.0")
+@pytest.mark.parametrize("near", [zmq.PUSH, zmq.DEALER])
+@pytest.mark.parametrize("gone", [1, 2, 3])
+@pytest.mark.parametrize("who", ["receiver", "receiver without a copy", "watcher", "watcher without a prefix"])
+def test_the_rest_does_not_go_to_one_who_stays(stage, near, gone, who):
+    """Two peers are there, and that goes which has the beginning: no frame is tried once more, and given to the other."""
+    context = stage.context
+
+    def make(kind, endpoint, method):
+        socket = context.socket(kind)
+        stage.made.append(socket)
+        socket.linger, socket.rcvtimeo = 0, 10_000
+        getattr(socket, method)(f"inproc://{endpoint}")
+        return socket
+
+    far = {zmq.PUSH: zmq.PULL, zmq.DEALER: zmq.DEALER}[near]
+    front, source = make(zmq.PULL, "front", "bind"), make(zmq.PUSH, "front", "connect")
+    back, side = make(near, "back", "bind"), make(near, "side", "bind")
+    there = {"back": [], "side": []}
+    for _ in range(2):
+        for place, ends in there.items():
+            ends.append(make(far, place, "connect"))
+    leaves = "side" if who.startswith("watcher") else "back"
+    prefix = None if who.endswith("prefix") else b"in"
+    messages = [[b"1", b"2", b"3", b"4"], [b"a", b"b"], [b"one"], [b"c", b"d"]]
+    for message in messages:
+        source.send_multipart(message)
+    relay = Relay(front, back, None if who.endswith("copy") else side, prefix)
+    leaver = [there[leaves][0]]
+    sent = 0
+
+    def count(send):
+        nonlocal sent
+        sent += 1
+        if leaver and sent == gone + 1:
+            go_away(leaver.pop(), back if leaves == "back" else side)
+        return send()
+
+    for name in ("_send", "_send_more") if leaves == "back" else ("_announce", "_tell", "_tell_more"):
+        if name != "_announce" or prefix is not None:
+            setattr(relay, name, partial(count, getattr(relay, name)))
+    interrupts = Interrupts()
+    for _ in messages:
+        if front.poll(0):
+            relay.go(interrupts)
+    assert not leaver
+    relay.close()
+    got = {}
+    for place, ends in there.items():
+        got[place] = []
+        for end in ends:
+            while not end.closed and end.poll(20):
+                got[place].append(end.recv_multipart())
+    copies = [] if who.endswith("copy") else [[b"in", *message] if prefix else message for message in messages]
+    for place, whole in (("back", messages), ("side", copies)):
+        assert sorted(got[place]) == sorted(whole[1:] if place == leaves else whole), place
+
+
 # Beside other things -------------------------------------------------------------------------------------------------
 
 
