@@ -55,9 +55,10 @@ def run_suite(session, python, left_out, **variables):
 
 
 def run_tests(session, python, *options, **variables):
-    """Run what the options choose; sessions run side by side, and pytest's cache is for people."""
+    """Run what the options choose; each session keeps what has failed for itself, since they run side by side."""
     name = command(session, python)
-    session.run(name, "tools/test", "-p", "no:cacheprovider", *options, env=variables, external=True)
+    cache = f"cache_dir=build/ci/cache/{session.name}"
+    session.run(name, "tools/test", "-o", cache, *options, *session.posargs, env=variables, external=True)
 
 
 @nox.session
