@@ -515,6 +515,71 @@ def test_zmq_poll_with_duplicates(pair):
     assert zmq.zmq_poll(twice, 0) == twice
 
 
+def test_a_file_and_a_socket_twice(pair, pipe):
+    """What each has asked for, in the order in which it was asked."""
+    a, b = pair
+    read, write = pipe
+    b.send(b"x")
+    assert a.poll(LONG)
+    wanted = [(read, zmq.POLLIN), (a, zmq.POLLIN), (write, zmq.POLLOUT), (b, zmq.POLLIN), (a, zmq.POLLOUT | zmq.POLLIN)]
+    answer = [(a, zmq.POLLIN), (write, zmq.POLLOUT), (a, zmq.POLLOUT | zmq.POLLIN)]
+    for _ in range(2):
+        assert zmq.zmq_poll(wanted, 0) == answer
+    broken_read, broken = os.pipe()
+    os.close(broken_read)
+    try:
+        answer = zmq.zmq_poll([(a, zmq.POLLIN), (a, zmq.POLLOUT), (broken, 0)])
+    finally:
+        os.close(broken)
+    assert [key for key, events in answer if events & zmq.POLLERR] == [broken]
+
+
+def test_shadows_of_one_socket_in_one_poller(pair):
+    a, b = pair
+    other = zmq.Socket(shadow=a)
+    poller = zmq.Poller()
+    for socket, events in ((a, zmq.POLLIN), (b, zmq.POLLIN), (other, zmq.POLLOUT)):
+        poller.register(socket, events)
+    assert poller.poll(0) == [(other, zmq.POLLOUT)]
+    b.send(b"x")
+    assert a.poll(LONG)
+    assert poller.poll(LONG) == poller.poll(LONG) == [(a, zmq.POLLIN), (other, zmq.POLLOUT)]
+
+
+@pytest.mark.timeout(120)
+def test_what_happens_between_two_looks_at_a_socket(context, make_socket):
+    """``zmq_poll`` alone waits for ever if room comes after it has asked for room and before it asks for messages."""
+    push, pull = make_socket(zmq.PUSH), make_socket(zmq.PULL)
+    push.sndhwm = pull.rcvhwm = 5
+    push.linger = 0
+    push.bind("inproc://full")
+    pull.connect("inproc://full")
+    # Many others in between, so that it often comes just then.
+    others = [make_socket(zmq.PULL) for _ in range(300)]
+    wanted = [(push, zmq.POLLOUT), *((other, zmq.POLLIN) for other in others), (push, zmq.POLLIN)]
+    turns, random = 150, Random(5)
+    full, stop = threading.Semaphore(0), threading.Event()
+
+    def drain():
+        while full.acquire() and not stop.is_set():
+            stop.wait(random.random() * 0.001)
+            while pull.poll(0):
+                pull.recv()
+
+    drainer = threading.Thread(target=drain)
+    drainer.start()
+    try:
+        for turn in range(turns):
+            while push.poll(0, zmq.POLLOUT):
+                push.send(b"x")
+            full.release()
+            assert zmq.zmq_poll(wanted, LONG), turn
+    finally:
+        stop.set()
+        full.release()
+        drainer.join(LONG)
+
+
 def test_zmq_poll_of_a_closed_socket(make_socket):
     """pyzmq 27.3 polls standard input in its place."""
     with pytest.raises(zmq.ZMQError) as caught:

@@ -5,6 +5,10 @@ polling costs one native call.  Two things could make that array wrong, and are 
 that has been closed since (libzmq would poll freed memory), for which every close counts up `closings`; and an object
 whose ``fileno`` may have changed, for which the array is made anew each time.
 
+A socket that is asked about twice, for reading and for writing say, is one item for C.  ``zmq_poll`` asks each item in
+turn, and what has happened to a socket is told once: if it happened between two items of the same socket, the second one
+would take the news, say that it was not what it had waited for, and the first would wait for ever.
+
 C writes its answers into the array, so that it serves one call at a time: a call takes it out of the poller and puts it
 back when it has read them.  Another thread, or a signal handler, that polls meanwhile makes one of its own.
 """
@@ -103,6 +107,8 @@ def file_descriptor(thing: Any) -> int:
     return fd
 
 
+_ERR = int(POLLERR)
+
 _STRIDE = sizeof(zmq_pollitem_t)
 # All events are bits of the lower byte.
 _ANSWER = zmq_pollitem_t.revents.offset + (byteorder == "big")
@@ -131,6 +137,7 @@ class PollSet:
 
     __slots__ = (
         "_functions",
+        "_shares",
         "_sockets",
         "_waiting",
         "_whole",
@@ -153,22 +160,33 @@ class PollSet:
         self._sockets: list[PollTarget] = []
         self.seen = -1
         self.fixed = True
-        count = len(pairs)
-        self.items = (zmq_pollitem_t * count)()
-        for item, (thing, events) in zip(self.items, pairs):
-            item.events = integer(events, "flags", 0, 2**15 - 1)
+        self.items = (zmq_pollitem_t * len(pairs))()
+        count = 0
+        places: dict[Any, int] = {}
+        shares = []
+        for thing, events in pairs:
+            flags = integer(events, "flags", 0, 2**15 - 1)
             if isinstance(thing, PollTarget):
                 self._sockets.append(thing)
-                self.keys.append(thing)
-                item.socket = thing.underlying
+                key, mask, address = thing, flags, thing.underlying
+                place = places.setdefault(address, count)
+                self.items[place].socket = address
             else:
-                item.fd = file_descriptor(thing)
-                self.keys.append(item.fd)
+                # Files tell of errors unasked.
+                key, mask, place = file_descriptor(thing), flags | _ERR, count
+                self.items[place].fd = key
                 self.fixed = self.fixed and isinstance(thing, int)
+            self.items[place].events |= flags
+            if place == count:
+                count += 1
+                self.keys.append(key)
+            shares.append((key, mask, place))
+        # Who has asked for what, where that is not one for each item.
+        self._shares = shares if count < len(pairs) else None
         # As a tuple the arguments reach the call without being packed again.
         # The first item and not the array: to PyPy a pointer to an array is no pointer to its items.
         self.now = (byref(self.items[0]) if count else self.items, count, 0)
-        self._whole = memoryview(self.items).cast("B").tobytes if count else bytes
+        self._whole = memoryview(self.items).cast("B")[: count * _STRIDE].tobytes if count else bytes
         self.known: dict[bytes, list[tuple[Any, int]]] = {}
         self.read = self._whole if count <= _FEW else bytes
 
@@ -190,6 +208,9 @@ class PollSet:
             found.append((self.keys[-len(rest)], rest[0]))
             # Most have none, and are passed over in one go.
             rest = rest[1:].lstrip(b"\0")
+        if self._shares is not None:
+            bits = raw[_ANSWERS]
+            found = [(key, bits[place] & mask) for key, mask, place in self._shares if bits[place] & mask]
         if len(self.keys) <= _FEW and len(self.known) < _KNOWN:
             self.known[raw] = found.copy()
         return found

@@ -77,13 +77,13 @@ def zmq_ppoll(
     if not pairs:
         return []
     items = PollSet(pairs)
-    result = functions.zmq_ppoll(items.items, len(pairs), min(limit, LONGEST), blocked)
+    result = functions.zmq_ppoll(items.items, len(items.keys), min(limit, LONGEST), blocked)
     if result < 0:
         errno = functions.zmq_errno()
         if errno == EINTR:
             raise InterruptedSystemCall
         raise from_errno(errno)
-    return [(key, item.revents) for key, item in zip(items.keys, items.items) if item.revents > 0]
+    return items.answers() if result else []
 
 
 def _signal_set(signals: Iterable[int]) -> Any:
