@@ -103,6 +103,8 @@ class Receiving(Transfer):
         #: The message to receive into; None until the first receive, because many sockets never do.
         _m: Any
         _message: zmq_msg_t
+        #: The arguments of the attempt that does not wait, once there has been a receive.
+        _now: tuple[Any, Any, Any]
         _quick: tuple[list[bool], Callable[..., int], tuple[Any, ...], Any, int, Sequence[Array[c_char]]]
         _receive: tuple[
             list[bool],
@@ -193,6 +195,31 @@ class Receiving(Transfer):
         -------
         list of bytes or of Frame
         """
+        taken, call, message, _, _, _, views, kinds, last, more = self._receive
+        if taken[0] or flags is not NO_FLAGS or not copy or type(self).recv is not Receiving.recv:
+            return self._recv_multipart_otherwise(flags, copy, track)
+        taken[0] = True
+        try:
+            size = call(*self._now)
+            if size < 0:
+                size = self._recv_waiting(message, 0)
+            parts = []
+            # As long as the frames are small.
+            while (kind := kinds[0]) == more:
+                parts.append(views[size].raw)
+                # Looked up each time: a signal handler may have closed the socket.
+                size = call(*self._now)
+                if size < 0:
+                    size = self._recv_waiting(message, 0)
+            if kind == last:
+                parts.append(views[size].raw)
+                return parts
+            return parts + self._all_parts(size, NOWAIT, 0)
+        finally:
+            taken[0] = False
+
+    def _recv_multipart_otherwise(self, flags: int, copy: bool, track: bool) -> list[Any]:
+        """Receive a message with flags, for the first time, while the socket's own message is taken, or as frames."""
         if self._receive is UNREADY:
             self._make_ready()
         receive = self._receive
@@ -229,9 +256,10 @@ class Receiving(Transfer):
         taken = [self._thread_safe]
         place = inside(self._library.inline, self._message)
         kinds = kinds_of(self._library.inline, self._library.more, self._message)
-        _set(self, "_receive", (taken, calls.msg_recv, message, self._library.nowait.msg_data, *place, *kinds))
         # As a tuple the arguments reach the call without being packed again.
-        _set(self, "_quick", (taken, calls.msg_recv, (message, self._h, NOWAIT), *place))
+        _set(self, "_now", (message, self._h, NOWAIT))
+        _set(self, "_receive", (taken, calls.msg_recv, message, self._library.nowait.msg_data, *place, *kinds))
+        _set(self, "_quick", (taken, calls.msg_recv, self._now, *place))
 
     def _all_parts(self, size: int, now: Any, flags: int) -> list[bytes]:
         """The frames of a whole message, the first of which is in the socket's own."""
@@ -269,7 +297,7 @@ class Receiving(Transfer):
             if size < 0 and call is NEVER:
                 # Somebody has received from this socket in another way, and waited.
                 self._begin_with(False)
-                size = self._calls.msg_recv(self._m, self._h, NOWAIT)
+                size = self._calls.msg_recv(*self._now)
             if size < 0:
                 return self._nothing()
             if mark[0] == small:
@@ -285,14 +313,14 @@ class Receiving(Transfer):
             return False
         taken[0] = True
         try:
-            size = call(message, self._h, NOWAIT)
+            size = call(*self._now)
             if size < 0:
                 return self._nothing()
             parts: list[bytes] = []
             # As long as the frames are small.
             while (kind := kinds[0]) == more:
                 parts.append(views[size].raw)
-                size = call(message, self._h, NOWAIT)
+                size = call(*self._now)
                 if size < 0:
                     size = self._recv_waiting(message, 0)
             if kind == last:
@@ -331,7 +359,7 @@ class Receiving(Transfer):
 
     def _begin_with(self, waiting: bool) -> None:
         """Begin the next receive with waiting, or with an attempt without."""
-        first = (NEVER, ()) if waiting else (self._calls.msg_recv, (self._m, self._h, NOWAIT))
+        first = (NEVER, ()) if waiting else (self._calls.msg_recv, self._now)
         _set(self, "_quick", (self._quick[0], *first, *self._quick[3:]))
 
     def _take_large(self, size: int) -> bytes:

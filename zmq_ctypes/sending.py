@@ -269,38 +269,40 @@ class Sending(Transfer):
         last = len(msg_parts) - 1
         if last < 0:
             raise IndexError("msg_parts is empty: a message has one frame at least")
-        for i, part in enumerate(msg_parts):
-            if type(part) is not bytes and not isinstance(part, Frame):
-                check_part(i, part)
-        if copy and not kwargs and type(self).send is Sending.send:
-            number = flags if type(flags) is int else flags_number(flags)
-            begun = False
+        plain = True
+        for part in msg_parts:
+            if type(part) is not bytes:
+                check_parts(msg_parts)
+                plain = False
+                break
+        if kwargs or not copy or type(self).send is not Sending.send:
             for part in msg_parts[:last]:
-                if type(part) is bytes:
-                    # Looked up each time: a signal handler may close the socket between two frames.
-                    call, handle = self._transmit
-                    size = len(part)
-                    if size <= COPY_LIMIT:
-                        if call(handle, part, size, _NOWAIT_MORE) >= 0:
-                            begun = True
-                            continue
-                        if begun and self._gone(call, number):
-                            continue
-                if begun and not self._midway:
-                    self._now_midway(True)
-                self.send(part, number | _SNDMORE)
-            part = msg_parts[last]
-            if begun and not number and type(part) is bytes:
-                call, handle = self._transmit
+                self.send(part, _SNDMORE | flags, copy=copy, track=track, **kwargs)
+            return self.send(msg_parts[last], flags, copy=copy, track=track, **kwargs)
+        number = flags if flags is NO_FLAGS else flags_number(flags)
+        done = 0
+        if not number & ~DONTWAIT:
+            now = _NOWAIT_MORE
+            for part in msg_parts:
+                if not plain and type(part) is not bytes:
+                    break
                 size = len(part)
-                if size <= COPY_LIMIT and (call(handle, part, size, NOWAIT) >= 0 or self._gone(call, number)):
-                    return None
-            if begun and not self._midway:
-                self._now_midway(True)
-            return self.send(part, flags)
-        for part in msg_parts[:last]:
-            self.send(part, _SNDMORE | flags, copy=copy, track=track, **kwargs)
-        return self.send(msg_parts[last], flags, copy=copy, track=track, **kwargs)
+                if size > COPY_LIMIT:
+                    break
+                if done == last:
+                    now = NOWAIT
+                # Looked up each time: a signal handler may close the socket between two frames.
+                call, handle = self._transmit
+                if call(handle, part, size, now) < 0 and not (done and self._gone(call, number)):
+                    break
+                done += 1
+            else:
+                return None
+        if done and not self._midway:
+            self._now_midway(True)
+        for part in msg_parts[done:last]:
+            self.send(part, number | _SNDMORE)
+        return self.send(msg_parts[last], flags)
 
     def _gone(self, call: Any, flags: int) -> bool:
         """Whether the call that sent a frame has just failed because the peer with the beginning of the message is gone."""
@@ -336,6 +338,21 @@ class Sending(Transfer):
 def _refuse(handle: Any, data: Any, size: Any, flags: Any) -> int:
     """In place of the call that sends without waiting, where there must be no second attempt."""
     return -1
+
+
+def check_parts(parts: Sequence[Any]) -> None:
+    """Refuse a message one of whose frames cannot be sent.
+
+    Raises
+    ------
+    TypeError
+        If it is not bytes-like.
+    BufferError
+        If its memory is not one block.
+    """
+    for i, part in enumerate(parts):
+        if type(part) is not bytes and not isinstance(part, Frame):
+            check_part(i, part)
 
 
 def check_part(i: int, part: Any) -> None:

@@ -45,6 +45,7 @@ from .receiving import UNREADY, UNREADY_QUICK, Receiving
 from .sending import Sending
 from .serialize import Serialization
 from .sockopt import SocketOptions, option_attribute
+from .transfer import NOWAIT
 from .utils.interop import cast_int_addr
 
 TYPE_CHECKING = False
@@ -155,6 +156,7 @@ class Socket(
         "_m",
         "_message",
         "_midway",
+        "_now",
         "_polls",
         "_prepared",
         "_quick",
@@ -259,6 +261,8 @@ class Socket(
     def _aim(self, handle: Any) -> None:
         """Bundle what each message needs, so that one attribute gives it all, for a prepared address."""
         _set_h(self, handle)
+        if self._m is not None:
+            _set(self, "_now", (self._m, handle, NOWAIT))
         _set_polls(self, {})
         _set_prepared(self, {})
         _set_midway(self, False)
