@@ -1,7 +1,7 @@
 """The ``zmq_msg_t`` of the frames, used again: making one and preparing its address costs more than receiving into it.
 
-An entry is a prepared argument, the structure, a view of its bytes, which of them tells small messages and what it then is,
-and the list of the used ones, which is where it most often goes.  Who takes one owns it until he gives it back.
+An entry is a prepared argument, a view of the byte that tells small messages and what it then is, and the list of the used
+ones, which is where it most often goes.  Who takes one owns it until he gives it back.
 
 1. A *fresh* entry is initialised and holds nothing at all; libzmq leaves a message like that when it has sent it.  It may be made
    into anything.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .direct import DirectCalls
     from .inline import Inline
 
-    Entry = Tuple[Any, zmq_msg_t, Any, int, int, "list[Any]"]
+    Entry = Tuple[Any, Any, int, "list[Any]"]
 
 __all__ = ["Messages"]
 
@@ -44,15 +44,15 @@ class Messages:
         Where the library keeps small messages, and how they are known.
     """
 
-    __slots__ = ("_close", "_init", "fresh", "mark", "small", "used")
+    __slots__ = ("_close", "_init", "_mark", "_small", "fresh", "used")
 
     def __init__(self, calls: DirectCalls, inline: Inline | None) -> None:
         self._init = calls.msg_init
         self._close = calls.msg_close
         self.fresh: list[Entry] = []
         self.used: list[Entry] = []
-        #: The byte that tells small messages, and its value; 256 is none.
-        self.mark, self.small = (0, 256) if inline is None else (inline.mark, inline.value)
+        # The byte that tells small messages, and its value; 256 is none.
+        self._mark, self._small = (0, 256) if inline is None else (inline.mark, inline.value)
 
     def take(self) -> Entry:
         """A fresh entry."""
@@ -62,7 +62,9 @@ class Messages:
             message = zmq_msg_t()
             argument = byref(message)
             self._init(argument)
-            return argument, message, memoryview(message).cast("B"), self.mark, self.small, self.used
+            # The argument keeps the message alive.
+            mark = memoryview(message).cast("B")[self._mark : self._mark + 1]
+            return argument, mark, self._small, self.used
 
     def take_any(self) -> Entry:
         """An entry to receive into."""
@@ -73,7 +75,7 @@ class Messages:
 
     def give(self, entry: Entry) -> None:
         """Take an entry back, whatever it holds."""
-        if entry[2][self.mark] == self.small and len(self.used) < MOST:
+        if entry[1][0] == self._small and len(self.used) < MOST:
             self.used.append(entry)
         else:
             self._close(entry[0])

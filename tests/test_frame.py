@@ -6,6 +6,7 @@ import array
 import copy
 import gc
 import pickle
+import threading
 
 import pytest
 
@@ -382,6 +383,34 @@ def test_a_copied_frame_is_a_frame(pair, size):
 def test_frames_stay_in_their_process(way):
     with pytest.raises(TypeError):
         way(zmq.Frame(b"x"))
+
+
+def test_attributes_are_those_that_are_declared(pair):
+    """A misspelt one is no silent new attribute, in subclasses either."""
+
+    class Mine(zmq.Frame):
+        note = None
+        other: int
+
+    class Slotted(zmq.Frame):
+        __slots__ = ("note",)
+
+    a, b = pair
+    a.send(b"x")
+    for frame in (zmq.Frame(b"x"), b.recv(copy=False), copy.copy(zmq.Frame(b"x")), Mine(b"x"), copy.copy(Mine()), Slotted(b"x")):
+        for name in ("trakcer", "x", "NOTE"):
+            with pytest.raises(AttributeError):
+                setattr(frame, name, 1)
+        assert frame.tracker is None and frame.tracker_event is None and frame.more is False
+        frame.tracker, frame.tracker_event, frame.more = zmq.MessageTracker(), threading.Event(), True
+        assert frame.tracker.done and not frame.tracker_event.is_set() and frame.more is True
+        assert copy.copy(frame).more is True and copy.copy(frame).tracker is frame.tracker
+    mine = Mine(b"x")
+    mine.note, mine.other = 1, 2
+    assert (mine.note, mine.other, Mine.note) == (1, 2, None)
+    slotted = Slotted(b"x")
+    slotted.note = 3
+    assert slotted.note == 3 and bytes(slotted) == b"x"
 
 
 def test_a_subclass(pair):

@@ -415,7 +415,8 @@ def hints() -> dict[str, dict[str, str]]:
         if isinstance(cls, ast.ClassDef):
             own = {item.target.id: item.annotation for item in cls.body if isinstance(item, ast.AnnAssign)}
             kinds = {key: "int | bytes" if isinstance(kind, ast.BinOp) else kind.id for key, kind in own.items()}
-            found[cls.name] = {**found.get(cls.bases[0].id, {}), **kinds}
+            inherited = [found.get(base.id, {}) for base in cls.bases]
+            found[cls.name] = {**(inherited[0] if inherited else {}), **kinds}
     return found
 
 

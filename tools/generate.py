@@ -472,7 +472,7 @@ from .options import OptionAttributes
 HINTS = {
     "SocketHints": ("OptionAttributes", "SocketOption", "The options of a socket."),
     "ContextHints": ("SocketHints", "ContextOption", "Those of a context, and the defaults for its sockets."),
-    "FrameHints": ("OptionAttributes", "MessageOption", "The properties of a message."),
+    "FrameHints": ("", "MessageOption", "The properties of a message."),
 }
 #: Attributes that the classes declare themselves.
 DECLARED = {
@@ -499,7 +499,7 @@ def render_option_hints(facts: Facts) -> str:
         }
         if cls == "ContextHints":
             types.update(CONTEXT_TYPES)
-        parts.append(f'\nclass {cls}({base}):\n    """{text}"""\n\n')
+        parts.append(f'\nclass {cls}{f"({base})" if base else ""}:\n    """{text}"""\n\n')
         parts += [f"    {spelling}: {kind}\n" for spelling, kind in types.items()]
     return "".join(parts)
 

@@ -270,7 +270,7 @@ class ContextHints(SocketHints):
     subscribe: bytes
     unsubscribe: bytes
 
-class FrameHints(OptionAttributes):
+class FrameHints:
     """The properties of a message."""
 
     MORE: int

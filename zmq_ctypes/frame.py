@@ -1,8 +1,8 @@
 """Frame: one part of a message, holding libzmq's own memory.
 
 1. A ``zmq_msg_t`` must be closed exactly once, and its memory may be read until then.  The one who closes it, or gives it
-   back to be used again (see ``loader.messages``), is `Received`, which both the frame and every view of its memory hold; so
-   a ``memoryview`` of a received frame stays valid after the frame itself is gone, and nothing is closed twice.
+   back to be used again (see ``loader.messages``), is `Content`, which a frame is and which every view of its memory holds; so
+   a ``memoryview`` of a received frame stays valid when nobody has the frame itself any more, and nothing is closed twice.
 2. ``zmq_msg_send`` empties the message that it is given.  A frame sends a copy, which libzmq makes by counting
    references, so that a frame can be sent many times.
 3. Closing a message does not wait for anything, and may happen in any thread and after a fork: it is only memory.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .lending import Loan
     from .loader import Library
 else:
-    FrameHints = OptionAttributes
+    FrameHints = object
 
 __all__ = ["Frame", "Message"]
 
@@ -52,10 +52,10 @@ class _Memory(c_ubyte * maxsize):  # type: ignore[misc]
     are only ever sliced through a memoryview.
     """
 
-    content: Received
+    content: Content
 
 
-def _exporter(address: int, size: int, content: Received) -> Any:
+def _exporter(address: int, size: int, content: Content) -> Any:
     """Memory as something that exports Python buffers, and that keeps the message open as long as one of them lives."""
     memory = _Memory.from_address(address)
     memory.content = content
@@ -69,78 +69,15 @@ if implementation.name == "pypy":
 
     _ffi = FFI()
 
-    def _exporter(address: int, size: int, content: Received) -> Any:  # noqa: F811
-        def let_go(_: Any, content: Received = content) -> None:
+    def _exporter(address: int, size: int, content: Content) -> Any:  # noqa: F811
+        def let_go(_: Any, content: Content = content) -> None:
             pass
 
         return _ffi.buffer(_ffi.gc(_ffi.cast("char *", address), let_go), size)
 
 
-class Received:
-    """One ``zmq_msg_t`` that was received into, closed when nobody needs it any more.
-
-    Without an ``__init__``, because calling one would cost as much as all the rest: ``Receiving._recv_content`` fills it.
-    """
-
-    __slots__ = ("_entry", "argument", "library", "size")
-
-    #: What is lent to libzmq with it: nothing, but for a `Content`.
-    loan: Loan | None = None
-
-    if TYPE_CHECKING:
-        _entry: Any
-        argument: Any
-        library: Library
-        #: Bytes; negative if that has to be asked.
-        size: int
-
-    def sent(self) -> None:
-        """Give it back: libzmq has sent it, and left nothing."""
-        entry, self._entry = self._entry, None
-        self.library.messages.give_fresh(entry)
-
-    def __del__(self) -> None:
-        try:
-            entry = self._entry
-        except AttributeError:
-            return  # a signal handler has raised while it was made
-        if entry is not None:
-            _, _, view, mark, small, used = entry
-            # As give, for the most common case; nothing that is lent is small.
-            if view[mark] == small and len(used) < MOST:
-                used.append(entry)
-                return
-            self.library.messages.give(entry)
-        if self.loan is not None:
-            # If this was the last that libzmq knew of it, the memory is free now and not at the next look.
-            self.loan.is_set()
-
-    def __len__(self) -> int:
-        size = self.size
-        return size if size >= 0 else self.library.nowait.msg_size(self.argument)
-
-    def copy(self) -> Content:
-        """Another message for the same bytes."""
-        other = Content(self.library)
-        if self.library.nowait.msg_copy(other.argument, self.argument) < 0:
-            raise last_error()
-        return other
-
-    def bytes(self) -> bytes_:
-        """A copy of the message's memory."""
-        return self.library.nowait.msg_data(self.argument)[: len(self)]
-
-    def view(self) -> memoryview:
-        """The message's own memory, which stays valid as long as the view does."""
-        size = len(self)
-        if not size:
-            return memoryview(bytearray())
-        address = self.library.functions.zmq_msg_data(self.argument)
-        return memoryview(_exporter(address, size, self)).cast("B")[:size]
-
-
-class Content(Received):
-    """One ``zmq_msg_t`` to make something of.
+class Content:
+    """One ``zmq_msg_t``, closed when nobody needs it any more.
 
     Parameters
     ----------
@@ -148,36 +85,91 @@ class Content(Received):
         The library that the message belongs to.
     """
 
-    __slots__ = ("loan",)
+    __slots__ = ("_entry", "_library", "_loan", "_size")
 
+    if TYPE_CHECKING:
+        _entry: Any
+        _library: Library
+        #: What is lent to libzmq with it; missing in what was received.
+        _loan: Loan | None
+        #: Bytes; negative if that has to be asked.
+        _size: int
+
+    # Received messages are made without this, because calling it would cost as much as all the rest: see
+    # ``Receiving._recv_content``.
     def __init__(self, library: Library) -> None:
-        self.library = library
-        self.loan = None
-        self.size = -1
-        entry = self._entry = library.messages.take()
-        self.argument = entry[0]
+        self._library = library
+        self._loan = None
+        self._size = -1
+        self._entry = library.messages.take()
 
-    def fill(self, data: memoryview) -> None:
+    def _sent(self) -> None:
+        """Give it back: libzmq has sent it, and left nothing."""
+        entry, self._entry = self._entry, None
+        self._library.messages.give_fresh(entry)
+
+    def __del__(self) -> None:
+        try:
+            entry = self._entry
+        except AttributeError:
+            return  # a signal handler has raised while it was made
+        if entry is not None:
+            _, mark, small, used = entry
+            # As give, for the most common case; nothing that is lent is small.
+            if mark[0] == small and len(used) < MOST:
+                used.append(entry)
+                return
+            self._library.messages.give(entry)
+        loan = getattr(self, "_loan", None)
+        if loan is not None:
+            # If this was the last that libzmq knew of it, the memory is free now and not at the next look.
+            loan.is_set()
+
+    def __len__(self) -> int:
+        size = self._size
+        return size if size >= 0 else self._library.nowait.msg_size(self._entry[0])
+
+    def _copied(self, made: Content | None = None) -> Content:
+        """Another message for the same bytes: a new one, or one that was ``made`` and holds nothing."""
+        other = Content(self._library) if made is None else made
+        if self._library.nowait.msg_copy(other._entry[0], self._entry[0]) < 0:
+            raise last_error()
+        return other
+
+    def _read(self) -> bytes_:
+        """A copy of the message's memory."""
+        return self._library.nowait.msg_data(self._entry[0])[: len(self)]
+
+    def _view(self) -> memoryview:
+        """The message's own memory, which stays valid as long as the view does."""
+        size = len(self)
+        if not size:
+            return memoryview(bytearray())
+        address = self._library.functions.zmq_msg_data(self._entry[0])
+        return memoryview(_exporter(address, size, self)).cast("B")[:size]
+
+    def _fill(self, data: memoryview) -> None:
         """Become a message that holds a copy of some bytes."""
         size = data.nbytes
-        calls = self.library.nowait
-        if calls.msg_init_size(self.argument, size_argument(size)) < 0:
-            calls.msg_init(self.argument)
+        calls, argument = self._library.nowait, self._entry[0]
+        if calls.msg_init_size(argument, size_argument(size)) < 0:
+            calls.msg_init(argument)
             raise MemoryError(f"libzmq could not allocate {size} bytes for a message")
         if size:
-            memmove(self.library.functions.zmq_msg_data(self.argument), readable(data), size)
+            memmove(self._library.functions.zmq_msg_data(argument), readable(data), size)
 
-    def lend(self, data: Any) -> Loan:
+    def _lend(self, data: Any) -> Loan:
         """Become a message of the memory of an object, which libzmq reads where it is."""
+        argument = self._entry[0]
         try:
-            loan = self.loan = ledger.lend(self.library, self.argument, data)
+            loan = self._loan = ledger.lend(self._library, argument, data)
         except BaseException:
-            self.library.nowait.msg_init(self.argument)
+            self._library.nowait.msg_init(argument)
             raise
         return loan
 
 
-class Frame(FrameHints):
+class Frame(Content, FrameHints):
     """One part of a message, in libzmq's memory.
 
     Parameters
@@ -212,17 +204,20 @@ class Frame(FrameHints):
     (b'hello', 5)
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_content")
+    # No __dict__, so that no attribute can be made that nobody declared, and none of Python's functions looks at each
+    # that is set.  What few frames have is in `_rare`, where there is any.
+    __slots__ = ("__weakref__", "_rare")
 
     if TYPE_CHECKING:
-        _content: Received
+        _rare: dict[str, Any]
 
-    tracker: MessageTracker | None = None
-    tracker_event: Any = None
-    _data: Any = None
-    _bytes: bytes_ | None = None
-    _buffer: Any = None
     _repr_cls = "zmq.Frame"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Theirs have a __dict__.
+        if cls.__setattr__ is object.__setattr__:
+            cls.__setattr__ = OptionAttributes.__setattr__  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -232,9 +227,7 @@ class Frame(FrameHints):
         copy_threshold: int | None = None,
         **kwargs: Any,
     ) -> None:
-        own = self.__dict__
-        content = Content(loader.load())
-        hold(self, content)
+        super().__init__(loader.load())
         loan = None
         if data is not None:
             view = contiguous(data)
@@ -242,32 +235,55 @@ class Frame(FrameHints):
                 threshold = default_threshold() if copy_threshold is None else copy_threshold
                 copy = view.nbytes < integer(threshold, "copy_threshold", 0, 2**63 - 1)
             if copy or not ledger.takes(view):
-                content.fill(view)
+                self._fill(view)
             else:
                 del view  # only the loan holds the memory
-                own["_data"] = data
-                loan = own["tracker_event"] = content.lend(data)
+                loan = self._lend(data)
+                self._keep(data=data, tracker_event=loan)
         if track:
-            own["tracker"] = _FINISHED_TRACKER if loan is None else MessageTracker(loan)
+            self._keep(tracker=_FINISHED_TRACKER if loan is None else MessageTracker(loan))
 
-    @classmethod
-    def _holding(cls, content: Received) -> Frame:
-        """The frame for a message that is there."""
-        frame = cls.__new__(cls)
-        hold(frame, content)
-        return frame
+    def _keep(self, **rare: Any) -> None:
+        """Keep what few frames have."""
+        try:
+            self._rare.update(rare)
+        except AttributeError:
+            self._rare = rare
+
+    def _kept(self, name: str) -> Any:
+        """What was kept under a name; None if nothing was."""
+        try:
+            return self._rare.get(name)
+        except AttributeError:
+            return None
+
+    @property
+    def tracker(self) -> MessageTracker | None:
+        """Follows the data that was lent, if that was asked for."""
+        return self._kept("tracker")  # type: ignore[no-any-return]
+
+    @tracker.setter
+    def tracker(self, tracker: MessageTracker | None) -> None:
+        self._keep(tracker=tracker)
+
+    @property
+    def tracker_event(self) -> Any:
+        """Set when libzmq has let go of the data that was lent."""
+        return self._kept("tracker_event")
+
+    @tracker_event.setter
+    def tracker_event(self, event: Any) -> None:
+        self._keep(tracker_event=event)
 
     @property
     def more(self) -> bool:
         """Whether the message that this frame was received with has further frames."""
-        more: bool | None = self.__dict__.get("more")
-        if more is None:
-            more = bool(self._content.library.nowait.msg_more(self._content.argument))
-        return more
+        more: bool | None = self._kept("more")
+        return bool(self._library.nowait.msg_more(self._entry[0])) if more is None else more
 
     @more.setter
     def more(self, more: bool) -> None:
-        self.__dict__["more"] = more
+        self._keep(more=more)
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
@@ -277,38 +293,40 @@ class Frame(FrameHints):
 
         What is written to `buffer` afterwards is seen by ``bytes(frame)``, which copies each time.
         """
-        data = self._bytes
+        data = self._kept("bytes")
         if data is None:
-            data = self.__dict__["_bytes"] = self._content.bytes()
-        return data
+            data = self._read()
+            self._keep(bytes=data)
+        return data  # type: ignore[no-any-return]
 
     @property
     def buffer(self) -> memoryview:
         """The frame's memory itself: writable, valid as long as the view lives."""
-        view = self._buffer() if self._buffer is not None else None
+        weak = self._kept("buffer")
+        view: memoryview | None = weak() if weak is not None else None
         if view is None:
-            view = self._content.view()
+            view = self._view()
             # A strong reference would keep large messages alive until the next garbage collection.
-            self.__dict__["_buffer"] = ref(view)
+            self._keep(buffer=ref(view))
         return view
 
     def __bytes__(self) -> bytes_:
         # Never the kept ones: the memory may have been written to since.
-        return self._content.bytes()
+        return self._read()
 
     def __buffer__(self, flags: int) -> memoryview:
-        return self._content.view()
-
-    def __len__(self) -> int:
-        return len(self._content)
+        return self._view()
 
     def __copy__(self) -> Frame:
         """Another frame for the same memory."""
-        other = self._holding(self._content.copy())
-        own = other.__dict__
-        for key in ("more", "tracker", "tracker_event", "_data"):
-            if key in self.__dict__:
-                own[key] = self.__dict__[key]
+        cls = type(self)
+        other = cls.__new__(cls)
+        Content.__init__(other, self._library)
+        self._copied(other)
+        for key in ("more", "tracker", "tracker_event", "data"):
+            value = self._kept(key)
+            if value is not None:
+                other._keep(**{key: value})
         return other
 
     def __reduce__(self) -> Any:
@@ -355,8 +373,8 @@ class Frame(FrameHints):
         TypeError
             If ``option`` is neither an integer nor a name.
         """
-        functions = self._content.library.functions
-        argument = self._content.argument
+        functions = self._library.functions
+        argument = self._entry[0]
         if isinstance(option, (str, bytes)):
             name = option.decode("utf-8") if isinstance(option, bytes) else option
             if name == "routing_id":
@@ -395,8 +413,8 @@ class Frame(FrameHints):
         value : int or str
             Its value.
         """
-        functions = self._content.library.functions
-        argument = self._content.argument
+        functions = self._library.functions
+        argument = self._entry[0]
         if option == "routing_id":
             rc = functions.zmq_msg_set_routing_id(argument, integer(value, "routing_id", 0, 2**32 - 1))
         elif option == "group":
@@ -437,10 +455,6 @@ class Frame(FrameHints):
     @routing_id.setter
     def routing_id(self, routing_id: int) -> None:
         self.set("routing_id", routing_id)
-
-
-# The slot itself: assigning goes through __setattr__, which looks at what programs assign.
-hold = Frame.__dict__["_content"].__set__
 
 
 def group_name(group: str | bytes) -> bytes:

@@ -164,6 +164,7 @@ class PollSet:
         count = 0
         places: dict[Any, int] = {}
         shares = []
+        key: Any
         for thing, events in pairs:
             flags = integer(events, "flags", 0, 2**15 - 1)
             if isinstance(thing, PollTarget):

@@ -22,7 +22,7 @@ from time import monotonic
 from .buffers import readable, writable
 from .constants import SocketOption
 from .error import Again
-from .frame import Frame, Received, hold
+from .frame import Frame
 from .lending import ledger
 from .loader.direct import flags_argument, size_argument
 from .loader.structs import zmq_msg_t
@@ -45,8 +45,8 @@ __all__ = ["Receiving"]
 _AT_ONCE = 0.000005
 _LONG = 0.002
 
-# What a C int cannot tell the size of, has to be asked for it.
-_INT_MAX = 2**31 - 1
+# What a C int cannot tell the size of, has to be asked for it.  Comparing is cheap up to the half of that.
+_ASK_FROM = 2**30 - 1
 
 # A received message larger than this is given back at once instead of being kept until the next one; while memory of
 # this process is lent, so is every message that may be it.
@@ -91,6 +91,7 @@ UNREADY_QUICK: Any = (UNREADY[0], None, (), *UNREADY[4:7])
 #: What a socket in a dialogue calls first, with no arguments: it fails at once, as the attempt without waiting would.
 NEVER = repeat(-1).__next__
 _set = object.__setattr__
+_make = object.__new__
 
 
 class Receiving(Transfer):
@@ -402,32 +403,32 @@ class Receiving(Transfer):
             return self._library.nowait.msg_data(self._m)[:size]
         return self._take_large(size)
 
-    def _recv_content(self, flags: int, copy: bool, track: bool, make: Any = object.__new__, hold: Any = hold) -> Any:
+    def _recv_content(self, flags: int, copy: bool, track: bool) -> Any:
         """Receive into a message of its own."""
         number, now = 0, NOWAIT
         if flags is not NO_FLAGS:
             number = flags_number(flags)
             now = flags_argument(number | DONTWAIT)
         library = self._library
-        messages = library.messages
         try:
             # As take_any, which would be another call.
-            entry = messages.used.pop()
+            entry = library.messages.used.pop()
         except IndexError:
-            entry = messages.take()
-        content = Received()
-        content._entry = entry
-        content.library = library
-        argument = content.argument = entry[0]
+            entry = library.messages.take()
+        # The frame gives the entry back, whatever happens.
+        frame = _make(Frame)
+        frame._entry = entry
+        frame._library = library
+        call = self._quick[1]
+        if call is None or (number and call is NEVER):
+            call = self._calls.msg_recv
         # As in recv: in a dialogue the answer is never there yet.
-        size = -1 if self._quick[1] is NEVER and not number else self._calls.msg_recv(argument, self._h, now)
+        size = -1 if call is NEVER else call(entry[0], self._h, now)
         if size < 0:
-            size = self._recv_waiting(argument, number)
-        content.size = size if size < _INT_MAX else -1
+            size = self._recv_waiting(entry[0], number)
+        frame._size = size if size < _ASK_FROM else -1
         if copy:
-            return content.bytes()
-        frame = make(Frame)
-        hold(frame, content)
+            return frame._read()
         if track:
             frame.tracker = _FINISHED_TRACKER
         return frame

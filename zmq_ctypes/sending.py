@@ -42,7 +42,6 @@ class Sending(Transfer):
     __slots__ = ()
 
     if TYPE_CHECKING:
-        _midway: bool
         _threshold: int
         _transmit: tuple[Any, Any]
 
@@ -193,9 +192,12 @@ class Sending(Transfer):
         if more is not self._midway:
             self._now_midway(more)
 
+    @property
+    def _midway(self) -> bool:
+        """Whether the frames that were sent last are the beginning of a message."""
+        return self._transmit[0] is _refuse
+
     def _now_midway(self, midway: bool) -> None:
-        """Note whether the frames that were sent last are the beginning of a message."""
-        _set(self, "_midway", midway)
         _set(self, "_transmit", (_refuse if midway else self._calls.send, self._h))
 
     def _send_other(
@@ -206,7 +208,7 @@ class Sending(Transfer):
         if isinstance(data, Frame):
             if track and not data.tracker:
                 raise ValueError("Not a tracked message")
-            content, tracker = data._content.copy(), data.tracker
+            content, tracker = data._copied(), data.tracker
         else:
             view = contiguous(data)
             small = copy or view.nbytes < self._threshold
@@ -218,21 +220,21 @@ class Sending(Transfer):
             content = Content(self._library)
             if lend:
                 del view  # only the loan holds the memory
-                loan = content.lend(data)
+                loan = content._lend(data)
                 tracker = MessageTracker(loan) if track else None
             else:
-                content.fill(view)
-        functions = self._library.functions
+                content._fill(view)
+        functions, argument = self._library.functions, content._entry[0]
         if routing_id is not None:
             routing_id = integer(routing_id, "routing_id", 0, 2**32 - 1)
-            if functions.zmq_msg_set_routing_id(content.argument, routing_id) < 0:
+            if functions.zmq_msg_set_routing_id(argument, routing_id) < 0:
                 raise from_errno(functions.zmq_errno())
-        if group is not None and functions.zmq_msg_set_group(content.argument, group_name(group)) < 0:
+        if group is not None and functions.zmq_msg_set_group(argument, group_name(group)) < 0:
             raise from_errno(functions.zmq_errno())
         now = NOWAIT_FLAGS[number] if 0 <= number < len(NOWAIT_FLAGS) else flags_argument(number | DONTWAIT)
-        if self._midway or number & _SNDMORE or self._calls.msg_send(content.argument, self._h, now) < 0:
-            self._send_by(self._waiting.msg_send, (content.argument,), (), number)
-        content.sent()
+        if self._midway or number & _SNDMORE or self._calls.msg_send(argument, self._h, now) < 0:
+            self._send_by(self._waiting.msg_send, (argument,), (), number)
+        content._sent()
         return tracker
 
     def send_multipart(
@@ -286,7 +288,7 @@ class Sending(Transfer):
             for part in msg_parts:
                 if not plain and type(part) is not bytes:
                     break
-                size = len(part)
+                size = len(part)  # type: ignore[arg-type]
                 if size > COPY_LIMIT:
                     break
                 if done == last:

@@ -155,7 +155,6 @@ class Socket(
         "_library",
         "_m",
         "_message",
-        "_midway",
         "_now",
         "_polls",
         "_prepared",
@@ -261,14 +260,22 @@ class Socket(
     def _aim(self, handle: Any) -> None:
         """Bundle what each message needs, so that one attribute gives it all, for a prepared address."""
         _set_h(self, handle)
-        if self._m is not None:
-            _set(self, "_now", (self._m, handle, NOWAIT))
-        _set_polls(self, {})
-        _set_prepared(self, {})
-        _set_midway(self, False)
         _set_transmit(self, (self._calls.send, handle))
         _set_receive(self, UNREADY)
         _set_quick(self, UNREADY_QUICK)
+        _set_polls(self, {})
+        _set_prepared(self, {})
+
+    def _aim_at_nothing(self) -> None:
+        """Let every call from now on fail with ``ENOTSOCK``."""
+        _set_h(self, _NULL)
+        _set_transmit(self, (self._calls.send, _NULL))
+        self._polls.clear()
+        self._prepared.clear()
+        if self._m is not None:
+            _set(self, "_now", (self._m, _NULL, NOWAIT))
+            _set_receive(self, UNREADY)
+            _set_quick(self, UNREADY_QUICK)
 
     # -- state --------------------------------------------------------------------------------------------------------
 
@@ -386,7 +393,7 @@ class Socket(
             if socket._thread_safe:
                 # Gives back the file descriptor that was lent, if one was.
                 _set(socket, "_calls", socket._waiting)
-            socket._aim(_NULL)
+            socket._aim_at_nothing()
             if socket.context is not None and not socket._shadow:
                 socket.context._rm_socket(socket)
         handle.holders.clear()
@@ -518,7 +525,6 @@ class Socket(
     _set_h,
     _set_polls,
     _set_prepared,
-    _set_midway,
     _set_transmit,
     _set_receive,
     _set_quick,
@@ -533,7 +539,6 @@ class Socket(
         "_h",
         "_polls",
         "_prepared",
-        "_midway",
         "_transmit",
         "_receive",
         "_quick",

@@ -48,17 +48,17 @@ class _Socket(_original_Socket[bytes]):
     _waiters: Any = None
 
     def _aim(self, handle: Any) -> None:
-        assert self._handle is not None
-        if self._handle.address is None:
-            self._waiters.close(handle)
-        else:
-            shadowed = self._shadow_obj
-            waiters = shadowed._waiters if isinstance(shadowed, _Socket) else Waiters(self.type, self._thread_safe)
-            waiters.handle = handle
-            self.__dict__["_waiters"] = waiters
-            _set(self, "_waiting", WaitingCalls(self._waiting, self, waiters))
-            _set(self, "_calls", NoticedCalls(self._calls, waiters))
+        shadowed = self._shadow_obj
+        waiters = shadowed._waiters if isinstance(shadowed, _Socket) else Waiters(self.type, self._thread_safe)
+        waiters.handle = handle
+        self.__dict__["_waiters"] = waiters
+        _set(self, "_waiting", WaitingCalls(self._waiting, self, waiters))
+        _set(self, "_calls", NoticedCalls(self._calls, waiters))
         super()._aim(handle)
+
+    def _aim_at_nothing(self) -> None:
+        super()._aim_at_nothing()
+        self._waiters.close(self._h)
 
     def _promise(self, events: int, limit: int) -> bool:
         poller = _Poller()
