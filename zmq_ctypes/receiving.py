@@ -87,7 +87,7 @@ def kinds_of(inline: Inline | None, flag: tuple[int, int], message: Any) -> tupl
 
 # What a socket has instead of the means of receiving until it receives: many never do.
 UNREADY: Any = ([True], None, None, None, (None,), 0, (), (None,), -1, -1)
-UNREADY_QUICK: Any = (UNREADY[0], None, (), *UNREADY[4:7])
+UNREADY_QUICK: Any = (UNREADY[0], None, (), *UNREADY[4:7], None)
 #: What a socket in a dialogue calls first, with no arguments: it fails at once, as the attempt without waiting would.
 NEVER = repeat(-1).__next__
 _set = object.__setattr__
@@ -106,7 +106,15 @@ class Receiving(Transfer):
         _message: zmq_msg_t
         #: The arguments of the attempt that does not wait, once there has been a receive.
         _now: tuple[Any, Any, Any]
-        _quick: tuple[list[bool], Callable[..., int], tuple[Any, ...], Any, int, Sequence[Array[c_char]]]
+        _quick: tuple[
+            list[bool],
+            Callable[..., int],
+            tuple[Any, ...],
+            Any,
+            int,
+            Sequence[Array[c_char]],
+            Callable[..., Sliced],
+        ]
         _receive: tuple[
             list[bool],
             Callable[..., int],
@@ -157,7 +165,7 @@ class Receiving(Transfer):
         """
         if not copy:
             return self._recv_content(flags, False, track)
-        taken, call, now, mark, small, views = self._quick
+        taken, call, now, mark, small, views, data = self._quick
         if flags is not NO_FLAGS or taken[0]:
             return self._recv_otherwise(flags)
         taken[0] = True
@@ -167,7 +175,10 @@ class Receiving(Transfer):
                 size = self._recv_waiting(self._m, 0)
             if mark[0] == small:
                 return views[size].raw
-            return self._take(size)
+            # As _take, for what is not large.
+            if size <= _KEEP and not ledger.loans:
+                return data(self._m)[:size]
+            return self._take_large(size)
         finally:
             taken[0] = False
 
@@ -259,8 +270,9 @@ class Receiving(Transfer):
         kinds = kinds_of(self._library.inline, self._library.more, self._message)
         # As a tuple the arguments reach the call without being packed again.
         _set(self, "_now", (message, self._h, NOWAIT))
-        _set(self, "_receive", (taken, calls.msg_recv, message, self._library.nowait.msg_data, *place, *kinds))
-        _set(self, "_quick", (taken, calls.msg_recv, self._now, *place))
+        data = self._library.nowait.msg_data
+        _set(self, "_receive", (taken, calls.msg_recv, message, data, *place, *kinds))
+        _set(self, "_quick", (taken, calls.msg_recv, self._now, *place, data))
 
     def _all_parts(self, size: int, now: Any, flags: int) -> list[bytes]:
         """The frames of a whole message, the first of which is in the socket's own."""
@@ -289,7 +301,7 @@ class Receiving(Transfer):
 
     def _recv_now(self) -> bytes | bool | None:
         """Receive one frame."""
-        taken, call, now, mark, small, views = self._quick
+        taken, call, now, mark, small, views, data = self._quick
         if taken[0]:
             return False
         taken[0] = True
@@ -303,7 +315,10 @@ class Receiving(Transfer):
                 return self._nothing()
             if mark[0] == small:
                 return views[size].raw
-            return self._take(size)
+            # As _take, for what is not large.
+            if size <= _KEEP and not ledger.loans:
+                return data(self._m)[:size]
+            return self._take_large(size)
         finally:
             taken[0] = False
 
