@@ -184,19 +184,24 @@ def lent_frame(c):
 
 
 def serialized(c, name):
-    """With the standard library's part: no program gets a dict out of JSON without it."""
+    """With the standard library's part: no program gets a dict out of JSON without it.
+
+    Received as a message, because a buffer of any fixed size cuts off what is longer.
+    """
     encode, decode = CODECS[name]()
     value = VALUES[name]
     pair = Pair(c)
-    a, b, send, recv = pair.a, pair.b, c.keeping.zmq_send, c.keeping.zmq_recv
-    room = ctypes.create_string_buffer(256)
-    buffer, size, nowait = ctypes.byref(room), c.flag(256), c.flag(c.DONTWAIT)
+    a, b, send, recv = pair.a, pair.b, c.keeping.zmq_send, c.keeping.zmq_msg_recv
+    message, nowait = c.message(), c.flag(c.DONTWAIT)
+    content = c.keeping["zmq_msg_data"]
+    content.restype = ctypes.POINTER(ctypes.c_char)
 
     def loop(n):
         for _ in repeat(None, n):
             data = encode(value)
             send(a, data, len(data), nowait)
-            decode(room[: recv(b, buffer, size, nowait)])
+            size = recv(message, b, nowait)
+            decode(content(message)[:size])
 
     yield loop
     pair.close()
