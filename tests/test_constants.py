@@ -1,18 +1,22 @@
-"""zmq_ctypes/constants.py: the enums of pyzmq's names, and what ours know beyond them."""
+"""zmq_ctypes/constants.py: the enums of pyzmq's names, made when they are asked for, and what ours know beyond them."""
 
 from __future__ import annotations
 
 import copy
 import enum
 import errno
+import importlib
 import os
 import pickle
 import subprocess
 import sys
+import threading
+import types
 
 import pytest
 
-from zmq_ctypes import constants
+import zmq_ctypes as zmq
+from zmq_ctypes import _numbers, constants
 from zmq_ctypes.constants import (
     ContextOption,
     DeviceType,
@@ -60,12 +64,9 @@ def flat(kind, name: str) -> str:
 
 
 def test_these_are_all_the_enums() -> None:
-    found = {
-        value
-        for value in vars(constants).values()
-        if isinstance(value, type) and issubclass(value, enum.Enum) and value.__module__ == constants.__name__
-    }
-    assert found - {constants._OptType} == set(SIZES)
+    found = [getattr(constants, name) for name in dir(constants)]
+    kinds = {value for value in found if isinstance(value, type) and value.__module__ == constants.__name__}
+    assert kinds - {constants._OptType, constants._Known} == set(SIZES)
 
 
 @pytest.mark.parametrize("kind", ENUMS)
@@ -84,7 +85,9 @@ def test_every_member_is_a_name_of_the_module(kind) -> None:
         short = flat(kind, name)
         assert getattr(constants, short) is member
         assert short in constants.__all__
-        assert constants.__annotations__[short] == kind.__name__
+        assert getattr(zmq, short) is member
+        assert getattr(_numbers, short) == member
+        assert type(getattr(_numbers, short)) is int
         assert isinstance(member, int)
         assert type(member.value) is int
         assert kind(member.value) is member
@@ -109,7 +112,16 @@ def test_all_is_complete_and_without_repetition() -> None:
     for name in constants.__all__:
         assert hasattr(constants, name)
     public = {name for name in vars(constants) if not name.startswith("_")}
-    assert public - set(constants.__all__) == {"annotations", "errno", "sys", "EnumMeta", "TYPE_CHECKING"}
+    assert public - set(constants.__all__) == {"annotations", "sys", "TYPE_CHECKING"}
+    assert set(constants.__all__) <= set(dir(constants))
+    assert set(constants.__all__) <= set(zmq.__all__)
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'LINGERR'"):
+        constants.LINGERR  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(ImportError, match="LINGERR"):
+        from zmq_ctypes.constants import LINGERR  # type: ignore[attr-defined]  # noqa: F401
 
 
 @pytest.mark.parametrize("kind", ENUMS)
@@ -300,21 +312,24 @@ def test_errno_is_that_of_the_platform() -> None:
     assert Errno.EADDRINUSE == errno.EADDRINUSE
 
 
-def fresh(source: str, **changes: object) -> dict[str, object]:
-    """The module once more, from changed source."""
-    namespace: dict[str, object] = {"__name__": "fresh_constants", **changes}
-    exec(compile(source, FILE, "exec"), namespace)
-    return namespace
-
-
-def source() -> str:
-    with open(FILE, encoding="utf-8") as file:
-        return file.read()
+def fresh(**changes: object) -> types.ModuleType:
+    """The module once more, with nothing made yet, from the tables as they are on this platform."""
+    package = types.ModuleType("fresh_package")
+    package.__path__ = [os.path.dirname(FILE)]
+    names = [package.__name__, f"{package.__name__}._numbers", f"{package.__name__}.constants"]
+    sys.modules[package.__name__] = package
+    try:
+        module = importlib.import_module(f"{package.__name__}.constants")
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+    vars(module).update(changes)
+    return module
 
 
 def test_errno_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    found = fresh(source())["Errno"]
+    found = fresh().Errno
     assert {name: found[name].value for name in found.__members__} == {
         "EAGAIN": errno.EAGAIN,
         "EFAULT": errno.EFAULT,
@@ -348,7 +363,7 @@ def test_errno_that_the_platform_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "haiku")
     monkeypatch.delattr(errno, "ENOTSUP")
     monkeypatch.delattr(errno, "ENETRESET")
-    found = fresh(source())["Errno"]
+    found = fresh().Errno
     assert found.ENOTSUP == 156384712 + 1
     assert found.ENETRESET == 156384712 + 18
 
@@ -382,10 +397,7 @@ def books(kind) -> dict[str, object]:
 
 @pytest.mark.parametrize("kind", ENUMS)
 def test_enums_are_what_the_enum_module_makes(kind) -> None:
-    text = source()
-    ordinary = fresh(text.replace("\n\nclass _Quickly(", "\n\n_QUICK = False\n\n\nclass _Quickly(", 1))
-    assert ordinary["_QUICK"] is False
-    theirs, ours = ordinary[kind.__name__], fresh(text)[kind.__name__]
+    theirs, ours = (getattr(fresh(**books), kind.__name__) for books in ({"_BOOKS": frozenset()}, {}))
     assert books(ours) == books(theirs)
     values = [member.value for member in kind.__members__.values()]
     for value in [*values, 0, 3, 5, 0x21, 0x8001, 0x10000021, 0x1FFFE, 77777, -1, -2]:
@@ -416,12 +428,13 @@ def behaviour(kind, value: int) -> list[str]:
 
 
 def test_a_python_with_unknown_books_takes_the_ordinary_way() -> None:
-    text = source()
-    assert text.count(" _use_args_ ") == 1
-    assert text.count("_member_names_ ") == 1
-    found = fresh(text.replace("_member_names_ ", "", 1))
-    assert found["_QUICK"] is False
-    assert found["PUSH"] == 8
+    def enter(*arguments: object) -> None:
+        raise AssertionError("the quick way")
+
+    assert fresh(_BOOKS=constants._BOOKS - {"_member_names_"}, _enter=enter).PUSH == 8  # type: ignore[attr-defined]
+    if sys.version_info < (3, 14):
+        with pytest.raises(AssertionError, match="the quick way"):
+            fresh(_enter=enter).PUSH  # noqa: B018
 
 
 def test_members_cannot_be_replaced() -> None:
@@ -431,22 +444,122 @@ def test_members_cannot_be_replaced() -> None:
         del SocketOption.LINGER
 
 
-# -- import -----------------------------------------------------------------------------------------------------------
+# -- on demand --------------------------------------------------------------------------------------------------------
 
 
-def test_import_needs_three_modules_of_the_standard_library() -> None:
-    program = (
-        "import __future__, enum, errno, sys\n"
-        "before = set(sys.modules)\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "import constants\n"
-        "print(sorted(set(sys.modules) - before))\n"
-    )
+def python(program: str) -> str:
+    """What a new interpreter prints that runs a program, which finds the package."""
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program, os.path.dirname(FILE)],
+        [sys.executable, "-c", program],
+        cwd=os.path.dirname(os.path.dirname(FILE)),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert (done.stdout.strip(), done.stderr) == ("['constants']", "")
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_import_makes_no_enum() -> None:
+    program = (
+        "import zmq_ctypes as zmq\n"
+        "print([name for name in zmq.constants.__all__ if name in vars(zmq.constants) or name in vars(zmq)])\n"
+        "zmq.PUSH\n"
+        "print(list(zmq.constants._made), 'PUSH' in vars(zmq), 'PUSH' in vars(zmq.constants), 'PULL' in vars(zmq.constants))\n"
+    )
+    bare, one = python(program).splitlines()
+    assert bare == repr(list(_numbers.plain))
+    assert one == "['SocketType'] True True True"
+
+
+def test_the_numbers_need_three_modules_of_the_standard_library() -> None:
+    program = (
+        "import __future__, errno, sys\n"
+        "before = set(sys.modules)\n"
+        "sys.path.insert(0, 'zmq_ctypes')\n"
+        "import _numbers\n"
+        "print(sorted(set(sys.modules) - before))\n"
+    )
+    assert python(program) == "['_numbers']"
+
+
+@pytest.mark.parametrize("module", ["zmq_ctypes", "zmq_ctypes.constants"])
+def test_star_import(module: str) -> None:
+    program = (
+        "import zmq_ctypes as zmq\n"
+        f"from {module} import *\n"
+        "print([name for name in zmq.constants.__all__ if globals()[name] is not getattr(zmq.constants, name)],"
+        " len(zmq.constants._made), PUSH is zmq.SocketType.PUSH, LINGER is SocketOption.LINGER, IntFlag.__name__)\n"
+    )
+    assert python(program) == "[] 13 True True IntFlag"
+
+
+def test_dir_does_not_make_them() -> None:
+    program = (
+        "import zmq_ctypes as zmq\n"
+        "found = dir(zmq), dir(zmq.constants)\n"
+        "print([set(zmq.constants.__all__) <= set(names) for names in found], list(zmq.constants._made))\n"
+    )
+    assert python(program) == "[True, True] []"
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_makes_what_it_needs(protocol: int) -> None:
+    for thing, made in ((SocketOption.LINGER, ["SocketOption"]), (Event.CONNECTED | Event.CLOSED, ["Event"]), (Flag, ["Flag"])):
+        program = (
+            "import pickle\n"
+            f"found = pickle.loads({pickle.dumps(thing, protocol)!r})\n"
+            "from zmq_ctypes import constants\n"
+            "print(repr(found), list(constants._made))\n"
+        )
+        assert python(program) == f"{thing!r} {made}"
+
+
+def test_threads_that_ask_at_once_get_the_same() -> None:
+    for _ in range(20):
+        module = fresh()
+        start = threading.Barrier(8)
+        found: list[object] = []
+
+        def ask(module: types.ModuleType = module, start: threading.Barrier = start, found: list[object] = found) -> None:
+            start.wait()
+            linger = module.LINGER
+            found.append((linger, module.SocketOption, module.SocketOption.LINGER, module.SocketOption.HWM._opt_type))
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 8
+        for linger, kind, member, hwm in found:  # type: ignore[misc]
+            assert (linger, kind, hwm) == (module.LINGER, module.SocketOption, module._OptType.int)  # type: ignore[has-type]
+            assert linger is member is module.LINGER  # type: ignore[has-type]
+
+
+def test_an_enum_that_is_asked_for_while_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a signal handler, or by a finalizer."""
+    module = fresh()
+    enter, inner = module._enter, []
+
+    def interrupted(*arguments: object) -> None:
+        enter(*arguments)
+        if not inner:
+            inner.append(None)
+            inner[0] = module.PUSH
+
+    if sys.version_info >= (3, 14):
+        pytest.skip("makes them in another way")
+    monkeypatch.setattr(module, "_enter", interrupted)
+    assert module.PULL is module.SocketType.PULL
+    assert inner == [module.PUSH]
+    assert inner[0] is module.PUSH is module.SocketType.PUSH
+
+
+def test_what_somebody_assigned_stays() -> None:
+    module = fresh()
+    module.PUB = "mine"  # type: ignore[attr-defined]
+    assert module.SUB == 2
+    assert module.PUB == "mine"
+    assert module.SocketType.PUB == 1

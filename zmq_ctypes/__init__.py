@@ -12,7 +12,6 @@ from . import constants, loader, options
 from . import error as error
 from . import utils as utils
 from ._alias import LegacyFinder, serve
-from .constants import *  # noqa: F403
 from .constants import __all__ as _constants
 from .context import Context, SyncContext
 from .endpoint import IPC_PATH_MAX_LEN
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
 
     from . import raw
     from .atomic import AtomicCounter
+    from .constants import *  # noqa: F403
     from .draft_poller import NativePoller, PollerEvent
     from .folders import get_includes, get_library_dirs
     from .ppoll import zmq_ppoll
@@ -210,13 +210,13 @@ def _find(name: str) -> Any:
         globals()[name] = found = module if name == where else getattr(module, name)
         return found
     try:
-        # A constant of a header that is newer than our table.
-        return getattr(constants, name)
+        found = getattr(constants, name)
     except AttributeError:
-        pass
-    from ._legacy import attribute
+        from ._legacy import attribute
 
-    return attribute(name)
+        return attribute(name)
+    globals()[name] = found
+    return found
 
 
 if not TYPE_CHECKING:

@@ -22,17 +22,16 @@ from errno import EFAULT, EINVAL
 from threading import Lock
 from weakref import WeakSet, WeakValueDictionary
 
-from . import loader
-from .constants import ContextOption, Errno
+from . import _numbers, constants, loader
 from .error import ZMQError, from_errno
 from .lending import ledger
 from .options import (
-    CONTEXT_OPTION_NAMES,
+    CONTEXT_OPTIONS,
     NEWEST,
-    SOCKET_OPTION_NAMES,
+    SOCKET_OPTIONS,
     OptionAttribute,
-    OptionAttributes,
-    add_attributes,
+    attributes,
+    hints,
     integer,
     learn_header,
     learner,
@@ -59,7 +58,6 @@ else:
     from ._generic import Generic
 
     _SocketType = None
-    ContextHints = OptionAttributes
 
 __all__ = ["Context", "SyncContext"]
 
@@ -119,13 +117,19 @@ class _DefaultOption(OptionAttribute):
             raise AttributeError(f"{type(owner).__name__} has no default for the socket option {self.name}") from None
 
     def __set__(self, owner: Any, value: Any) -> None:
-        owner.setsockopt(self.option, value)
+        owner.setsockopt(self.option if self._option is None else self._option, value)
 
     def __delete__(self, owner: Any) -> None:
         try:
             del owner.sockopts[self.option]
         except KeyError:
             raise AttributeError(f"{type(owner).__name__} has no default for the socket option {self.name}") from None
+
+
+if not TYPE_CHECKING:
+    ContextHints = hints(
+        "ContextHints", {**attributes(SOCKET_OPTIONS, _DefaultOption), **attributes(CONTEXT_OPTIONS)}
+    )
 
 
 class Context(ContextHints, Generic[_SocketType]):
@@ -194,7 +198,7 @@ class Context(ContextHints, Generic[_SocketType]):
             self._shadow_obj = shadow
             self._handle = shadow._handle
             if shadow.closed:
-                raise ZMQError(Errno.ENOTSUP, "cannot shadow a context that was terminated")
+                raise ZMQError(constants.ENOTSUP, "cannot shadow a context that was terminated")
         elif shadow:
             self._shadow = True
             self._handle = _handle_of(cast_int_addr(shadow))
@@ -205,7 +209,7 @@ class Context(ContextHints, Generic[_SocketType]):
                 raise from_errno(self._library.functions.zmq_errno())
             self._handle = _handle_of(address, new=True)
             try:
-                self.set(ContextOption.IO_THREADS, threads)
+                self.set(_numbers.IO_THREADS, threads)
             except ZMQError:
                 self.term()
                 raise
@@ -236,7 +240,7 @@ class Context(ContextHints, Generic[_SocketType]):
         return f"<{name}({sockets}) at {hex(id(self))}{' closed' if self.closed else ''}>"
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *ContextOption.__members__})
+        return sorted({*super().__dir__(), *CONTEXT_OPTIONS})
 
     # -- options ------------------------------------------------------------------------------------------------------
 
@@ -359,7 +363,7 @@ class Context(ContextHints, Generic[_SocketType]):
             ``EMFILE`` if there are as many sockets as MAX_SOCKETS says.
         """
         if self.closed:
-            raise ZMQError(Errno.ENOTSUP)
+            raise ZMQError(constants.ENOTSUP)
         made = (socket_class or self._socket_class)(self, socket_type, **kwargs)
         try:
             for option, value in self.sockopts.items():
@@ -565,18 +569,12 @@ class Context(ContextHints, Generic[_SocketType]):
 
 
 # Options that libzmq keeps as text, whatever they were set from; it takes no more than 16 bytes.
-_MAY_BE_BYTES = frozenset({int(ContextOption.THREAD_NAME_PREFIX)})
-_KNOWN = frozenset(map(int, ContextOption))
+_MAY_BE_BYTES = frozenset({_numbers.THREAD_NAME_PREFIX})
+_KNOWN = frozenset(getattr(_numbers, name) for name in CONTEXT_OPTIONS)
 _LONGEST_TEXT = 256
 
-_MAY_BE_NEGATIVE = frozenset({int(ContextOption.THREAD_SCHED_POLICY)})
+_MAY_BE_NEGATIVE = frozenset({_numbers.THREAD_SCHED_POLICY})
 
-add_attributes(Context, CONTEXT_OPTION_NAMES)
-add_attributes(
-    Context,
-    [(name, option) for name, option in SOCKET_OPTION_NAMES if name not in ContextOption.__members__],
-    _DefaultOption,
-)
 learner(Context, _DefaultOption)
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from errno import EACCES, EINTR, ENAMETOOLONG, ENOENT
 
-from .constants import Errno, SocketOption
+from . import _numbers
 from .error import ZMQBindError, ZMQError, ZMQVersionError, from_errno
 from .options import integer
 
@@ -154,7 +154,7 @@ class Endpoints:
             work, and everything else would end the process.
         """
         self._endpoint("bind", addr)
-        endpoint = self.get(SocketOption.LAST_ENDPOINT).decode("utf-8", "surrogateescape")
+        endpoint = self.get(_numbers.LAST_ENDPOINT).decode("utf-8", "surrogateescape")
         # What libzmq says of udp endpoints lacks the protocol.
         return BoundEndpoint(self, "bind", endpoint if "://" in endpoint else addr)
 
@@ -250,10 +250,10 @@ class Endpoints:
         if (low, high) == (49152, 65536):
             # The system knows which ports are free; no need to guess.
             self.bind(f"{prefix}:*")
-            return int(self.get(SocketOption.LAST_ENDPOINT).rpartition(b":")[2])
+            return int(self.get(_numbers.LAST_ENDPOINT).rpartition(b":")[2])
         from random import randrange
 
-        taken = (Errno.EADDRINUSE, EACCES) if sys.platform == "win32" else (Errno.EADDRINUSE,)
+        taken = (_numbers.EADDRINUSE, EACCES) if sys.platform == "win32" else (_numbers.EADDRINUSE,)
         for _ in range(tries):
             port = randrange(low, high)
             try:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from errno import EINTR
 
-from . import loader
-from .constants import Errno
+from . import _numbers, constants, loader
 from .loader import LibraryNotFound, ZMQVersionError
 
 TYPE_CHECKING = False
@@ -32,10 +31,10 @@ __all__ = [
 
 # What libzmq says of its own numbers, for as long as it cannot be asked.
 _OWN_TEXTS: dict[int, str] = {
-    Errno.EFSM: "Operation cannot be accomplished in current state",
-    Errno.ENOCOMPATPROTO: "The protocol is not compatible with the socket type",
-    Errno.ETERM: "Context was terminated",
-    Errno.EMTHREAD: "No thread available",
+    _numbers.EFSM: "Operation cannot be accomplished in current state",
+    _numbers.ENOCOMPATPROTO: "The protocol is not compatible with the socket type",
+    _numbers.ETERM: "Context was terminated",
+    _numbers.EMTHREAD: "No thread available",
 }
 
 
@@ -125,20 +124,23 @@ class _FixedErrno(ZMQError):
 
     _errno: int
 
-    def __init__(self, errno: int | Literal["ignored"] = "ignored", msg: str = "ignored") -> None:
-        super().__init__(self._errno)
-
 
 class ContextTerminated(_FixedErrno):
     """The context of the socket was terminated (``ETERM``)."""
 
-    _errno = Errno.ETERM
+    _errno = _numbers.ETERM
+
+    def __init__(self, errno: int | Literal["ignored"] = "ignored", msg: str = "ignored") -> None:
+        super().__init__(constants.ETERM)
 
 
 class Again(_FixedErrno):
     """The call would have had to wait, or has waited for as long as it may (``EAGAIN``)."""
 
-    _errno = Errno.EAGAIN
+    _errno = _numbers.EAGAIN
+
+    def __init__(self, errno: int | Literal["ignored"] = "ignored", msg: str = "ignored") -> None:
+        super().__init__(constants.EAGAIN)
 
 
 class InterruptedSystemCall(_FixedErrno, InterruptedError):  # type: ignore[misc]
@@ -146,6 +148,9 @@ class InterruptedSystemCall(_FixedErrno, InterruptedError):  # type: ignore[misc
 
     _errno = EINTR
     errno = EINTR
+
+    def __init__(self, errno: int | Literal["ignored"] = "ignored", msg: str = "ignored") -> None:
+        super().__init__(EINTR)
 
     def __str__(self) -> str:
         return self.strerror

@@ -21,7 +21,7 @@ from .error import ZMQError, last_error
 from .lending import ledger
 from .loader.direct import size_argument
 from .loader.messages import MOST
-from .options import MESSAGE_OPTION_NAMES, OptionAttributes, add_attributes, integer, option_number
+from .options import MESSAGE_OPTIONS, OptionAttributes, attributes, hints, integer, option_number
 from .tracker import _FINISHED_TRACKER, MessageTracker
 
 TYPE_CHECKING = False
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .lending import Loan
     from .loader import Library
 else:
-    FrameHints = object
+    FrameHints = hints("FrameHints", attributes(MESSAGE_OPTIONS), object)
 
 __all__ = ["Frame", "Message"]
 
@@ -485,8 +485,6 @@ def _readable_size(size: int) -> str:
             return f"{size / factor:.0f}{unit}"
     return f"{size}B"
 
-
-add_attributes(Frame, MESSAGE_OPTION_NAMES)
 
 if version_info < (3, 12):
     from .bufferslot import fill_buffer_slot

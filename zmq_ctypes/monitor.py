@@ -16,7 +16,7 @@ from __future__ import annotations
 from _thread import get_ident
 from weakref import ref
 
-from .constants import Errno, Event, SocketOption, SocketType
+from . import _numbers, constants
 from .endpoint import address
 from .error import ZMQError, from_errno
 from .options import integer
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Monitoring"]
 
 # Events beyond these 16 bits need the second version of the protocol, a draft.
-_FIRST_VERSION = int(Event.ALL_V1)
+_FIRST_VERSION = _numbers.EVENT_ALL_V1
 
 
 class Monitoring:
@@ -60,7 +60,7 @@ class Monitoring:
     # And the endpoint that they come from.
     _reads: bytes | None = None
 
-    def monitor(self, addr: str | bytes | None, events: int = Event.ALL) -> None:
+    def monitor(self, addr: str | bytes | None, events: int = _numbers.EVENT_ALL) -> None:
         """Publish events of this socket's connections on an ``inproc`` endpoint; `get_monitor_socket` is easier.
 
         A PAIR socket has to connect to the endpoint before anything happens: libzmq waits until somebody takes the
@@ -97,7 +97,7 @@ class Monitoring:
     def _monitor(self, endpoint: bytes | None, events: int) -> int:
         functions = self._library.functions
         if events > _FIRST_VERSION:
-            return functions.zmq_socket_monitor_versioned(self.underlying, endpoint, events, 2, SocketType.PAIR)
+            return functions.zmq_socket_monitor_versioned(self.underlying, endpoint, events, 2, _numbers.PAIR)
         return functions.zmq_socket_monitor(self.underlying, endpoint, events)
 
     def _stop(self) -> None:
@@ -121,7 +121,7 @@ class Monitoring:
         if reader is not None and reader._reads == self._monitor_address and not reader.closed:
             return None
         functions = self._library.functions
-        lent: int | None = functions.zmq_socket(self.context.underlying, SocketType.PAIR)
+        lent: int | None = functions.zmq_socket(self.context.underlying, _numbers.PAIR)
         if lent is not None and functions.zmq_connect(lent, self._monitor_address) < 0:
             functions.zmq_close(lent)
             lent = None
@@ -160,13 +160,13 @@ class Monitoring:
 
     def _make_reader(self, events: int | None, addr: str | None) -> Any:
         if self.context is None:
-            raise ZMQError(Errno.ENOTSUP, "a socket made from an address has no context to make a monitor socket in")
+            raise ZMQError(constants.ENOTSUP, "a socket made from an address has no context to make a monitor socket in")
         kind = self._kind
         other = getattr(self.context._socket_class, "_kind", None) is not kind
-        reader = self.context.socket(SocketType.PAIR, **({"socket_class": kind} if other else {}))
+        reader = self.context.socket(constants.PAIR, **({"socket_class": kind} if other else {}))
         try:
-            reader.set(SocketOption.RCVHWM, 0)
-            reader.connect(self._publish(Event.ALL if events is None else events, addr))
+            reader.set(_numbers.RCVHWM, 0)
+            reader.connect(self._publish(_numbers.EVENT_ALL if events is None else events, addr))
         except BaseException:
             reader.close(linger=0)
             raise
@@ -180,7 +180,7 @@ class Monitoring:
             self.monitor(addr, events)
             return addr
         # Thread-safe sockets have no FD of their own.
-        own = f"{self.underlying:x}" if self._thread_safe else self.get(SocketOption.FD)
+        own = f"{self.underlying:x}" if self._thread_safe else self.get(_numbers.FD)
         own = f"inproc://monitor.s-{own}"
         count = 1
         addr = own
@@ -190,7 +190,7 @@ class Monitoring:
                 return addr
             except ZMQError as error:
                 # libzmq gives back the endpoint of an earlier monitoring some time after its end.
-                if error.errno != Errno.EADDRINUSE:
+                if error.errno != _numbers.EADDRINUSE:
                     raise
             count += 1
             addr = f"{own}-{count}"

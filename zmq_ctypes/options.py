@@ -15,8 +15,7 @@ from ctypes import byref, c_int, c_int64, c_size_t, c_uint64, create_string_buff
 from errno import EFAULT, EINVAL
 from operator import index
 
-from . import constants
-from .constants import ContextOption, MessageOption, SocketOption
+from . import _numbers, constants
 from .error import ZMQError
 from .loader.direct import flags_argument, size_argument
 from .loader.prototypes import PROTOTYPES
@@ -30,7 +29,11 @@ if TYPE_CHECKING:
     from .loader import Library
     from .loader.direct import DirectCalls
 
-__all__ = ["OptionAttribute", "OptionAttributes", "add_attributes", "encode", "learn", "out_buffers"]
+__all__ = ["OptionAttribute", "OptionAttributes", "attributes", "encode", "learn", "out_buffers"]
+
+SOCKET_OPTIONS = _numbers.members["SocketOption"]
+CONTEXT_OPTIONS = _numbers.members["ContextOption"]
+MESSAGE_OPTIONS = _numbers.members["MessageOption"]
 
 # kind of option -> (C type, least and greatest value).  AFFINITY is a set of 64 bits; -1 is all of them, as in pyzmq.
 _INTEGERS: dict[str, tuple[Any, int, int]] = {
@@ -41,17 +44,18 @@ _INTEGERS: dict[str, tuple[Any, int, int]] = {
 }
 
 #: option -> kind; an option that is not here is newer than the table.
-KINDS: dict[int, str] = {int(option): option._opt_type._name_ for option in SocketOption}
+KINDS: dict[int, str] = {getattr(_numbers, name): "int" for name in SOCKET_OPTIONS}
+for _kind, _options in _numbers.option_types.items():
+    KINDS.update(dict.fromkeys(_options, _kind))
 
 # Bytes that a getter needs where 255 is not a length that libzmq accepts: a key is asked for as Z85 text and its NUL.
 _TEXT_SIZES: dict[int, tuple[int, ...]] = {
-    int(option): (41,)
-    for option in (SocketOption.CURVE_PUBLICKEY, SocketOption.CURVE_SECRETKEY, SocketOption.CURVE_SERVERKEY)
+    option: (41,) for option in (_numbers.CURVE_PUBLICKEY, _numbers.CURVE_SECRETKEY, _numbers.CURVE_SERVERKEY)
 }
 _TEXT_SIZES_OTHERWISE = (255, 4096, 65536)
 
 # Binary values, whose last byte may well be a NUL of their own.
-_BINARY = frozenset({int(SocketOption.ROUTING_ID)})
+_BINARY = frozenset({_numbers.ROUTING_ID})
 
 
 def option_number(option: object) -> int:
@@ -95,14 +99,14 @@ def integer(value: object, what: str, low: int = -(2**31), high: int = 2**31 - 1
 def name_of(option: int) -> str:
     """The name of a socket option, for messages."""
     try:
-        return SocketOption(option).name
+        return constants.SocketOption(option).name
     except ValueError:
         return f"option {option}"
 
 
 #: Socket options that are a C ``int``, prepared for the calls of ``loader.direct``.
 INT_ARGUMENTS: dict[int, Any] = {
-    option: flags_argument(int(option)) for option in SocketOption if KINDS[option] == "int"
+    option: flags_argument(option) for option, kind in KINDS.items() if kind == "int"
 }
 
 _INT_SIZE = size_argument(4)
@@ -152,9 +156,7 @@ def encode(option: int, value: object) -> tuple[Any, int]:
 
 
 _SIZES = {"int": 4, "int64": 8, "uint64": 8, "fd": 8 if zmq_fd_t is not c_int else 4}
-_CLEARABLE = frozenset(
-    int(option) for option in (SocketOption.PLAIN_USERNAME, SocketOption.PLAIN_PASSWORD, SocketOption.SOCKS_PROXY)
-)
+_CLEARABLE = frozenset((_numbers.PLAIN_USERNAME, _numbers.PLAIN_PASSWORD, _numbers.SOCKS_PROXY))
 
 
 def out_buffers(option: int) -> Iterable[tuple[Any, Any, Callable[[Any, Any], Any]]]:
@@ -188,30 +190,36 @@ class OptionAttribute:
 
     Parameters
     ----------
-    option : int
-        The option's number, handed to the object's ``get`` and ``set``.
     name : str
-        The attribute's name, for messages.
+        The name of the option among the constants.  The constant is what the object's ``get`` and ``set`` are given; it
+        is looked up when that happens first, since to make the enums is most of what an import could cost.
     """
 
-    __slots__ = ("name", "option")
+    __slots__ = ("_option", "name")
 
-    def __init__(self, option: int, name: str) -> None:
-        self.option = option
+    def __init__(self, name: str) -> None:
+        self._option: int | None = None
         self.name = name
+
+    @property
+    def option(self) -> int:
+        """The option's number."""
+        if self._option is None:
+            self._option = getattr(constants, self.name)
+        return self._option
 
     def __get__(self, owner: Any, cls: type | None = None) -> Any:
         if owner is None:
             return self
         try:
-            return owner.get(self.option)
+            return owner.get(self.option if self._option is None else self._option)
         except ZMQError as error:
             if error.errno in (EINVAL, EFAULT):
                 raise AttributeError(f"{self.name} attribute is write-only") from error
             raise
 
     def __set__(self, owner: Any, value: Any) -> None:
-        owner.set(self.option, value)
+        owner.set(self.option if self._option is None else self._option, value)
 
     def __delete__(self, owner: Any) -> None:
         raise AttributeError(f"{self.name} is an option of libzmq and cannot be deleted")
@@ -244,24 +252,18 @@ def _annotated(cls: type, key: str) -> bool:
     return any(key in getattr(base, "__annotations__", ()) for base in cls.__mro__)
 
 
-def add_attributes(cls: type, options: Iterable[tuple[str, int]], attribute: Any = OptionAttribute) -> None:
-    """Give a class an attribute for each option, in lower, upper and capital case, beside those that it has."""
-    known = set().union(*map(vars, cls.__mro__))
-    for name, option in options:
-        made = attribute(option, name)
-        for key in (name.lower(), name, name.capitalize()):
-            if key not in known:
-                setattr(cls, key, made)
+def attributes(names: Iterable[str], attribute: Any = OptionAttribute) -> dict[str, Any]:
+    """The attributes for options, in lower, upper and capital case."""
+    found = {}
+    for name in names:
+        found[name.lower()] = found[name] = found[name.capitalize()] = attribute(name)
+    return found
 
 
-def names_of(enum: Any) -> list[tuple[str, int]]:
-    """All names of an enum of options with their numbers, older names included."""
-    return list(enum.__members__.items())
+def hints(name: str, options: dict[str, Any], base: type = OptionAttributes) -> Any:
+    """The base of a class that has options as attributes, besides what it defines itself."""
+    return type(name, (base,), {"__slots__": (), "__module__": __name__, **options})
 
-
-SOCKET_OPTION_NAMES = names_of(SocketOption)
-CONTEXT_OPTION_NAMES = names_of(ContextOption)
-MESSAGE_OPTION_NAMES = names_of(MessageOption)
 
 #: Classes that get an attribute for a socket option which a header adds at run time.
 _LEARNERS: list[tuple[type, Any]] = []
@@ -290,14 +292,17 @@ def learn(extra: dict[str, int | str]) -> None:
         Names without ``ZMQ_`` and their values.  They become attributes of ``constants`` and of the package; those with
         a number become attributes of sockets and contexts as well, since a header does not say what is an option.
     """
-    new = {name: value for name, value in extra.items() if not hasattr(constants, name)}
+    new = {name: value for name, value in extra.items() if name not in constants.__all__}
     for name, value in new.items():
         setattr(constants, name, value)
     for names in _EXPORTS:
         names += [name for name in new if name not in names]
-    numbers = [(name, value) for name, value in new.items() if isinstance(value, int)]
+    numbers = [name for name, value in new.items() if isinstance(value, int)]
     for cls, attribute in _LEARNERS:
-        add_attributes(cls, numbers, attribute)
+        known = set().union(*map(vars, cls.__mro__))
+        for key, made in attributes(numbers, attribute).items():
+            if key not in known:
+                setattr(cls, key, made)
 
 
 #: The newest libzmq that our tables know.
@@ -321,4 +326,4 @@ def learn_header(library: Library | None = None) -> None:
 
     path = header.find(library.path if library is not None else None)
     if path is not None:
-        learn(header.read(path).extra_constants(vars(constants)))
+        learn(header.read(path).extra_constants(constants.__all__))

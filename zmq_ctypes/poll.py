@@ -20,8 +20,7 @@ from errno import EINTR
 from sys import byteorder
 from time import monotonic
 
-from . import loader
-from .constants import Errno, PollEvent
+from . import _numbers, constants, loader
 from .error import ZMQError, from_errno
 from .loader.structs import zmq_pollitem_t
 from .options import integer
@@ -32,9 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Poller", "select", "zmq_poll"]
 
-POLLIN = PollEvent.POLLIN
-POLLOUT = PollEvent.POLLOUT
-POLLERR = PollEvent.POLLERR
+_IN = _numbers.POLLIN
+_OUT = _numbers.POLLOUT
+_ERR = _numbers.POLLERR
 
 #: How many sockets of this process were closed so far.
 closings = [0]
@@ -106,8 +105,6 @@ def file_descriptor(thing: Any) -> int:
         raise ValueError(f"fileno() must return a valid integer fd, got: {fd!r}")
     return fd
 
-
-_ERR = int(POLLERR)
 
 _STRIDE = sizeof(zmq_pollitem_t)
 # All events are bits of the lower byte.
@@ -224,7 +221,7 @@ class PollSet:
         self.seen = closings[0]
         for socket in self._sockets:
             if not socket.underlying:
-                raise ZMQError(Errno.ENOTSOCK, f"cannot poll a closed socket: {socket!r}")
+                raise ZMQError(constants.ENOTSOCK, f"cannot poll a closed socket: {socket!r}")
 
     def _wait(self, count: int, timeout: int) -> int:
         end = monotonic() + timeout / 1000 if timeout > 0 else 0.0
@@ -336,7 +333,7 @@ class Poller:
     def __contains__(self, socket: Any) -> bool:
         return socket in self._map
 
-    def register(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
+    def register(self, socket: Any, flags: int = _IN | _OUT) -> None:
         """Wait for events of a socket, too.
 
         Parameters
@@ -358,7 +355,7 @@ class Poller:
             self.sockets[index] = (socket, flags)
         self._spare = []
 
-    def modify(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
+    def modify(self, socket: Any, flags: int = _IN | _OUT) -> None:
         """Change the events of a socket; the same as `register`."""
         self.register(socket, flags)
 
@@ -445,8 +442,8 @@ def select_with(
             raise TypeError(f"timeout must be a number of seconds, got: {timeout!r}")
         timeout = timeout * 1000 if timeout >= 0 else _FOREVER
     wanted: dict[Any, int] = {}
-    for things, event in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)):
+    for things, event in ((rlist, _IN), (wlist, _OUT), (xlist, _ERR)):
         for thing in things:
-            wanted[thing] = wanted.get(thing, 0) | int(event)
+            wanted[thing] = wanted.get(thing, 0) | event
     found = poll(wanted.items(), milliseconds(timeout))
-    return tuple([key for key, events in found if events & event] for event in (POLLIN, POLLOUT, POLLERR))  # type: ignore[return-value]
+    return tuple([key for key, events in found if events & event] for event in (_IN, _OUT, _ERR))  # type: ignore[return-value]

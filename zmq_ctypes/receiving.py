@@ -19,8 +19,8 @@ from itertools import repeat
 from sys import byteorder
 from time import monotonic
 
+from . import _numbers
 from .buffers import readable, writable
-from .constants import SocketOption
 from .error import Again
 from .frame import Frame
 from .lending import ledger
@@ -350,7 +350,7 @@ class Receiving(Transfer):
     def _recv_parts(self, flags: int, copy: bool, track: bool) -> list[Any]:
         """Receive a message frame by frame, through whatever ``recv`` the class has."""
         parts = [self.recv(flags, copy=copy, track=track)]
-        while self.get(SocketOption.RCVMORE):
+        while self.get(_numbers.RCVMORE):
             parts.append(self.recv(flags, copy=copy, track=track))
         return parts
 
@@ -365,7 +365,7 @@ class Receiving(Transfer):
         start = monotonic()
         size = call(message, self._h, number)
         if size < 0:
-            size = self._wait(call, (message,), (), number, SocketOption.RCVTIMEO, start)
+            size = self._wait(call, (message,), (), number, _numbers.RCVTIMEO, start)
         if self._receive is UNREADY:
             self._make_ready()
         dialogue = _AT_ONCE < monotonic() - start < _LONG
@@ -484,5 +484,5 @@ class Receiving(Transfer):
         call, start = self._waiting.recv, monotonic()
         received: int = call(self._h, target, length, number)
         if received < 0:
-            received = self._wait(call, (), (target, length), number, SocketOption.RCVTIMEO, start)
+            received = self._wait(call, (), (target, length), number, _numbers.RCVTIMEO, start)
         return received

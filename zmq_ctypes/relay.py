@@ -22,12 +22,11 @@ from functools import partial
 from itertools import repeat
 from time import monotonic
 
-from .constants import Errno, Flag, SocketOption, SocketType
+from . import _numbers, constants
 from .error import Again, ZMQError, from_errno, last_error
 from .interrupts import Interrupts
 from .loader.direct import flags_argument, size_argument
 from .loader.structs import iovec, zmq_msg_t
-from .poll import POLLIN, POLLOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,11 +39,11 @@ __all__ = ["BURST", "Relay"]
 #: So many messages go one way before the other way, and whatever else is polled, is looked at.
 BURST = 1000
 
-_DONTWAIT = int(Flag.DONTWAIT)
-_SNDMORE = int(Flag.SNDMORE)
+_DONTWAIT = _numbers.DONTWAIT
+_SNDMORE = _numbers.SNDMORE
 _LAST = flags_argument(_DONTWAIT)
 _MORE = flags_argument(_DONTWAIT | _SNDMORE)
-_POLLIN, _POLLOUT = int(POLLIN), int(POLLOUT)
+_POLLIN, _POLLOUT = _numbers.POLLIN, _numbers.POLLOUT
 _DROPS_FROM = (4, 3, 1)
 
 
@@ -54,7 +53,7 @@ def _drops(socket: Socket[Any]) -> bool:
     If it does, it wants to be given that rest.  If not (PAIR, and everything before 4.3.1), what is sent next begins a new
     message.
     """
-    return socket._library.version >= _DROPS_FROM and socket.type != SocketType.PAIR
+    return socket._library.version >= _DROPS_FROM and socket.type != _numbers.PAIR
 
 
 class Relay:
@@ -315,7 +314,7 @@ class Relay:
         try:
             start = monotonic()
             if call(*before, socket._h, *after, more) < 0:
-                socket._wait(call, before, after, more, SocketOption.SNDTIMEO, start)
+                socket._wait(call, before, after, more, _numbers.SNDTIMEO, start)
         finally:
             interrupts.forbid()
 
@@ -509,4 +508,4 @@ class Relay:
         """Notice that one of the sockets was closed."""
         for socket in (self.source, self.sink, self._side):
             if socket is not None and not socket.underlying:
-                raise ZMQError(Errno.ENOTSOCK, f"a socket was closed while messages were passed on: {socket!r}")
+                raise ZMQError(constants.ENOTSOCK, f"a socket was closed while messages were passed on: {socket!r}")

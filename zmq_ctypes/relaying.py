@@ -13,10 +13,10 @@ proxies is broken in some way (see `steering`); and its plain proxy loses messag
 
 from __future__ import annotations
 
-from .constants import Errno
+from . import _numbers, constants
 from .error import ZMQError
 from .interrupts import Interrupts
-from .poll import POLLIN, closings, poll_set
+from .poll import closings, poll_set
 from .relay import Relay
 from .socket import Socket
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["both_ways", "check_socket", "run"]
 
-_POLLIN = int(POLLIN)
+_POLLIN = _numbers.POLLIN
 _FOREVER = -1
 # Milliseconds: a signal that comes between the last step of Python and the wait does not end the wait; it is served then.
 _LOOK_EVERY = 1000
@@ -54,7 +54,7 @@ def check_socket(socket: object, argument: str) -> None:
     if not isinstance(socket, Socket):
         raise TypeError(f"{argument}: expected a Socket, got: {type(socket).__name__}")
     if socket.closed:
-        raise ZMQError(Errno.ENOTSOCK, f"{argument} was closed")
+        raise ZMQError(constants.ENOTSOCK, f"{argument} was closed")
 
 
 def both_ways(frontend: Socket[Any], backend: Socket[Any], capture: Socket[Any] | None) -> list[Relay]:

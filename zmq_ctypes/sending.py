@@ -11,8 +11,8 @@ from ctypes import ArgumentError
 from errno import EAGAIN, EINTR
 from time import monotonic
 
+from . import _numbers
 from .buffers import contiguous, readable
-from .constants import Flag, SocketOption
 from .error import from_errno
 from .frame import Content, Frame, group_name
 from .lending import ledger
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sending"]
 
-_SNDMORE = int(Flag.SNDMORE)
+_SNDMORE = _numbers.SNDMORE
 _NOWAIT_MORES = NOWAIT_FLAGS[_SNDMORE:]
 _NOWAIT_MORE = NOWAIT_FLAGS[_SNDMORE]
 
@@ -187,7 +187,7 @@ class Sending(Transfer):
                 if errno != EINTR:
                     raise from_errno(errno)
         elif call(*before, self._h, *after, number) < 0:
-            self._wait(call, before, after, number, SocketOption.SNDTIMEO, start)
+            self._wait(call, before, after, number, _numbers.SNDTIMEO, start)
         more = bool(number & _SNDMORE)
         if more is not self._midway:
             self._now_midway(more)

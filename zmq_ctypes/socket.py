@@ -22,8 +22,7 @@ from errno import EINTR
 from sys import modules
 from weakref import ref
 
-from . import loader
-from .constants import Errno, PollEvent, SocketOption, SocketType
+from . import _numbers, constants, loader
 from .endpoint import Endpoints
 from .error import ZMQError, from_errno
 from .loader.direct import handle_argument
@@ -31,10 +30,10 @@ from .monitor import Monitoring
 from .options import (
     INT_ARGUMENTS,
     INT_LENGTH,
-    SOCKET_OPTION_NAMES,
-    OptionAttributes,
-    add_attributes,
+    SOCKET_OPTIONS,
+    attributes,
     encode,
+    hints,
     integer,
     learner,
     out_buffers,
@@ -63,31 +62,43 @@ else:
     from ._generic import Generic
 
     _SocketReturnT = None
-    SocketHints = OptionAttributes
+    SocketHints = hints("SocketHints", attributes(SOCKET_OPTIONS, option_attribute))
 
 __all__ = ["Socket", "SyncSocket"]
 
 # Types whose sockets may be used from several threads, because libzmq locks a mutex in each call.
 _THREAD_SAFE_TYPES = frozenset(
     {
-        SocketType.SERVER,
-        SocketType.CLIENT,
-        SocketType.RADIO,
-        SocketType.DISH,
-        SocketType.GATHER,
-        SocketType.SCATTER,
-        SocketType.PEER,
-        SocketType.CHANNEL,
+        _numbers.SERVER,
+        _numbers.CLIENT,
+        _numbers.RADIO,
+        _numbers.DISH,
+        _numbers.GATHER,
+        _numbers.SCATTER,
+        _numbers.PEER,
+        _numbers.CHANNEL,
     }
 )
 
 _set = object.__setattr__
 
-# An enum's attributes and operators, and finding a member by its number, are functions of Python.
-_POLLIN = PollEvent.POLLIN
-_IN = int(_POLLIN)
-_TYPES: dict[int, SocketType] = {int(member): member for member in SocketType}
-_LAST_STABLE_TYPE = int(SocketType.STREAM)
+_LAST_STABLE_TYPE = _numbers.STREAM
+
+
+class _Types(dict):  # type: ignore[type-arg]
+    """The types of sockets with their names, by number; an enum takes longer to find them, and is not made before."""
+
+    def __missing__(self, number: int) -> tuple[int, str]:
+        try:
+            member = constants.SocketType(number)
+        except ValueError:
+            self[number] = known = (number, str(number))
+        else:
+            self[number] = known = (member, member.name)
+        return known
+
+
+_TYPES = _Types()
 
 # Holds COPY_THRESHOLD, which programs assign to.
 _package: Any = modules[__name__.rpartition(".")[0]]
@@ -227,7 +238,7 @@ class Socket(
         own = self.__dict__
         if isinstance(shadow, Socket):
             if shadow.closed:
-                raise ZMQError(Errno.ENOTSOCK, "cannot shadow a socket that was closed")
+                raise ZMQError(constants.ENOTSOCK, "cannot shadow a socket that was closed")
             own["_shadow_obj"] = shadow
             own["context"] = shadow.context
             handle = shadow._handle
@@ -241,14 +252,13 @@ class Socket(
             pointer = cast_int_addr(shadow)
             own["_handle"] = _Handle(pointer)
             self._prepare(library, pointer, 0)
-            number = self.get(SocketOption.TYPE)
+            number = self.get(_numbers.TYPE)
             self._prepare(library, pointer, number)
 
     def _prepare(self, library: Library, address: int, number: int) -> None:
         """Prepare the calls of this socket: what each message needs, and nothing that it has to look up."""
         own = self.__dict__
-        own["type"] = known = _TYPES.get(number, number)
-        own["_type_name"] = known._name_ if type(known) is SocketType else str(number)
+        own["type"], own["_type_name"] = _TYPES[number]
         own["_thread_safe"] = number in _THREAD_SAFE_TYPES
         own["_draft_only"] = number > _LAST_STABLE_TYPE and not library.draft
         _set_library(self, library)
@@ -323,9 +333,9 @@ class Socket(
         if self._closed:
             return True
         functions = self._library.functions
-        for buffer, size, _ in out_buffers(SocketOption.TYPE):
-            if functions.zmq_getsockopt(self.underlying, SocketOption.TYPE, byref(buffer), byref(size)) < 0:
-                if functions.zmq_errno() == Errno.ENOTSOCK:
+        for buffer, size, _ in out_buffers(_numbers.TYPE):
+            if functions.zmq_getsockopt(self.underlying, _numbers.TYPE, byref(buffer), byref(size)) < 0:
+                if functions.zmq_errno() == _numbers.ENOTSOCK:
                     self._forget()
                     return True
         return False
@@ -344,7 +354,7 @@ class Socket(
         return f"<{name}(zmq.{self._type_name}) at {hex(id(self))}{' closed' if self._closed else ''}>"
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *SocketOption.__members__})
+        return sorted({*super().__dir__(), *SOCKET_OPTIONS})
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -368,12 +378,12 @@ class Socket(
         for poller in list(handle.pollers):
             poller.forget(handle.address)
         if linger is not None:
-            value, size = encode(SocketOption.LINGER, linger)
+            value, size = encode(_numbers.LINGER, linger)
             # A socket that something else has closed has nothing to linger for.
-            functions.zmq_setsockopt(handle.address, SocketOption.LINGER, value, size)
+            functions.zmq_setsockopt(handle.address, _numbers.LINGER, value, size)
         while functions.zmq_close(handle.address) < 0:
             errno = functions.zmq_errno()
-            if errno == Errno.ENOTSOCK:
+            if errno == _numbers.ENOTSOCK:
                 break
             if errno != EINTR:
                 raise from_errno(errno)
@@ -458,11 +468,11 @@ class Socket(
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ZMQError(Errno.ENOTSOCK)
+            raise ZMQError(constants.ENOTSOCK)
 
     # -- polling ------------------------------------------------------------------------------------------------------
 
-    def poll(self, timeout: int | None = None, flags: int = PollEvent.POLLIN) -> int:
+    def poll(self, timeout: int | None = None, flags: int = _numbers.POLLIN) -> int:
         """Wait for events of this socket.
 
         Parameters
@@ -483,7 +493,7 @@ class Socket(
             If it has to wait, the socket is of a thread-safe type, and the loaded libzmq is no draft build.
         """
         try:
-            call, arguments, events, mask, items = self._polls[_IN if flags is _POLLIN else flags]
+            call, arguments, events, mask, items = self._polls[flags]
         except KeyError:
             return self._poll_first(timeout, flags)
         limit = timeout if type(timeout) is int else milliseconds(timeout)
@@ -498,7 +508,7 @@ class Socket(
     def _poll_first(self, timeout: int | None, flags: int) -> int:
         """The first `poll` for these events, which prepares the others; all of a socket that is closed or is polled otherwise."""
         if self._closed:
-            raise ZMQError(Errno.ENOTSUP)
+            raise ZMQError(constants.ENOTSUP)
         if self._poller_class is not Poller:
             poller = self._poller_class()
             poller.register(self, flags)
@@ -512,7 +522,8 @@ class Socket(
         mask = int(integer(flags, "flags", 0, 2**15 - 1))
         events = c_int()
         arguments = (self._h, _EVENTS, byref(events), INT_LENGTH)
-        self._polls[mask] = (self._calls.getsockopt, arguments, events, mask, single(self.underlying, mask))
+        # Found fastest by the very object that they were asked for with, a member of an enum or a plain number.
+        self._polls[flags] = (self._calls.getsockopt, arguments, events, mask, single(self.underlying, mask))
         return Socket.poll(self, limit, mask)
 
 
@@ -547,11 +558,10 @@ class Socket(
 )
 _copy_threshold = Socket.copy_threshold
 _NULL = handle_argument(0)
-_EVENTS = INT_ARGUMENTS[SocketOption.EVENTS]
+_EVENTS = INT_ARGUMENTS[_numbers.EVENTS]
 
 
 Socket._kind = Socket
-add_attributes(Socket, SOCKET_OPTION_NAMES, option_attribute)
 learner(Socket, option_attribute)
 
 if TYPE_CHECKING:

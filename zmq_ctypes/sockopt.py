@@ -6,7 +6,7 @@ from ctypes import byref, c_int
 from errno import EINTR
 from types import MethodType
 
-from .constants import Errno, SocketOption
+from . import _numbers
 from .error import from_errno
 from .options import INT_ARGUMENTS, INT_LENGTH, OptionAttribute, encode, option_number, out_buffers, set_int
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SocketOptions"]
 
-_HWM = int(SocketOption.HWM)
-_FD = int(SocketOption.FD)
+_HWM = _numbers.HWM
+_FD = _numbers.FD
 
 
 class _Assignable:
@@ -41,12 +41,12 @@ class _Assignable:
         self._function(owner, value)
 
 
-def option_attribute(option: int, name: str) -> property:
+def option_attribute(name: str) -> property:
     """An option of a socket as an attribute.
 
     The same as an `OptionAttribute`, whose functions do the rest, but a property, which the interpreter knows how to call.
     """
-    general = OptionAttribute(option, name)
+    general = OptionAttribute(name)
     otherwise, assign, refuse = general.__get__, general.__set__, general.__delete__
 
     def get(owner: Any) -> Any:
@@ -55,9 +55,10 @@ def option_attribute(option: int, name: str) -> property:
             call, arguments, value = prepared[general]
         except KeyError:
             found = otherwise(owner)
+            option = general.option
             # A class with a ``get`` of its own is asked each time.
             if option in prepared and type(owner).get is SocketOptions.get:
-                prepared[general] = prepared[option]
+                prepared[general] = prepared[option][:3]
             return found
         return value.value if call(*arguments) >= 0 else otherwise(owner)
 
@@ -73,6 +74,19 @@ class TopicOption(OptionAttribute):
         owner.set(self.option, value.encode("utf-8") if isinstance(value, str) else value)
 
 
+# Options that were set -> the member of the enum by which that was last done, and what `INT_ARGUMENTS` has for it.  To see
+# that an option is that very object is the quickest way to know that it is an integer.
+_members: dict[Any, tuple[Any, Any]] = {}
+
+
+def _argument(option: Any) -> Any:
+    """What `INT_ARGUMENTS` has for an option; None if it is of another type, or no option."""
+    argument = INT_ARGUMENTS.get(option) if isinstance(option, int) else None
+    if argument is not None and type(option) is not int:
+        _members[option] = (option, argument)
+    return argument
+
+
 class SocketOptions:
     """The part of a socket that deals with its options."""
 
@@ -83,7 +97,7 @@ class SocketOptions:
         _h: Any
         _lent_descriptor: Callable[[], int]
         _library: Library
-        _prepared: dict[Any, tuple[Callable[..., int], tuple[Any, ...], c_int]]
+        _prepared: dict[Any, Any]
         _thread_safe: bool
 
         @property
@@ -109,17 +123,19 @@ class SocketOptions:
         ZMQError
             ``EINVAL`` if the loaded libzmq does not know the option or it can only be set.
         """
-        if type(option) is SocketOption:
-            try:
-                call, arguments, value = self._prepared[option]
-            except KeyError:
-                if option in INT_ARGUMENTS:
-                    found = self._get_first(option)
-                    if found is not None:
-                        return found
-            else:
-                if call(*arguments) >= 0:
-                    return value.value
+        try:
+            call, arguments, value, known = self._prepared[option]
+        except KeyError:
+            if isinstance(option, int) and option in INT_ARGUMENTS:
+                found = self._get_first(option)
+                if found is not None:
+                    return found
+        except TypeError:
+            pass  # `option_number` says what is wrong
+        else:
+            # Something else than an integer may be equal to one.
+            if (known is option or isinstance(option, int)) and call(*arguments) >= 0:
+                return value.value
         number = option_number(option)
         if number == _HWM:
             return self.get_hwm()
@@ -127,13 +143,13 @@ class SocketOptions:
             errno = self._getsockopt(number, byref(buffer), byref(size))
             if not errno:
                 return read(buffer, size)
-            if errno != Errno.EINVAL:
+            if errno != _numbers.EINVAL:
                 break
         if number == _FD and self._thread_safe:
             return self._lent_descriptor()
         raise from_errno(errno)
 
-    def _get_first(self, option: SocketOption) -> int | None:
+    def _get_first(self, option: int) -> int | None:
         """Get an option from `INT_ARGUMENTS` without waiting, and keep the call; None if that did not work.
 
         The memory that the call writes to serves one option of one socket.  So somebody who asks in between, such as a
@@ -146,7 +162,7 @@ class SocketOptions:
             return None
         # Several threads may use a thread-safe socket, whose calls are exchanged when its descriptor is lent.
         if not self._thread_safe:
-            self._prepared[option] = (call, arguments, value)
+            self._prepared[option] = (call, arguments, value, option)
         return value.value
 
     def _getsockopt(self, number: int, buffer: Any, size: Any) -> int:
@@ -157,7 +173,7 @@ class SocketOptions:
             errno = functions.zmq_errno()
             if errno != EINTR:
                 # Some versions forget to set it for a length that does not suit.
-                return errno or Errno.EINVAL
+                return errno or _numbers.EINVAL
         return 0
 
     def set(self, option: int, optval: int | bytes) -> None:
@@ -179,14 +195,15 @@ class SocketOptions:
         ZMQError
             ``EINVAL`` if the loaded libzmq does not know the option, or refuses the value.
         """
-        if (
-            type(option) is SocketOption
-            and type(optval) is int
-            and option in INT_ARGUMENTS
-            and -(2**31) <= optval < 2**31
-            and set_int(self._calls, self._h, INT_ARGUMENTS[option], optval)
-        ):
-            return
+        if type(optval) is int and -(2**31) <= optval < 2**31:
+            try:
+                known, argument = _members[option]
+            except (KeyError, TypeError):
+                known = argument = None
+            if known is not option:
+                argument = _argument(option)
+            if argument is not None and set_int(self._calls, self._h, argument, optval):
+                return
         number = option_number(option)
         if number == _HWM:
             self.set_hwm(optval)  # type: ignore[arg-type]
@@ -230,15 +247,15 @@ class SocketOptions:
 
     def get_hwm(self) -> int:
         """The high-water mark of both directions; that of sending, if they differ."""
-        return self.get(SocketOption.SNDHWM)  # type: ignore[no-any-return]
+        return self.get(_numbers.SNDHWM)  # type: ignore[no-any-return]
 
     def set_hwm(self, value: int) -> None:
         """Set the high-water mark of both directions: how many messages may wait for each peer; 0 is no limit.
 
         It counts for connections made from now on.
         """
-        self.set(SocketOption.SNDHWM, value)
-        self.set(SocketOption.RCVHWM, value)
+        self.set(_numbers.SNDHWM, value)
+        self.set(_numbers.RCVHWM, value)
 
     hwm: int = property(get_hwm, set_hwm, None, "The high-water mark of both directions.")  # type: ignore[assignment]
 
@@ -251,7 +268,7 @@ class SocketOptions:
         topic : str or bytes
             What they begin with; text is encoded as UTF-8.  An empty one is every message.
         """
-        self.set(SocketOption.SUBSCRIBE, topic.encode("utf-8") if isinstance(topic, str) else topic)
+        self.set(_numbers.SUBSCRIBE, topic.encode("utf-8") if isinstance(topic, str) else topic)
 
     @_Assignable
     def unsubscribe(self, topic: str | bytes) -> None:
@@ -262,10 +279,10 @@ class SocketOptions:
         topic : str or bytes
             As it was subscribed to.
         """
-        self.set(SocketOption.UNSUBSCRIBE, topic.encode("utf-8") if isinstance(topic, str) else topic)
+        self.set(_numbers.UNSUBSCRIBE, topic.encode("utf-8") if isinstance(topic, str) else topic)
 
-    SUBSCRIBE = TopicOption(SocketOption.SUBSCRIBE, "SUBSCRIBE")
-    UNSUBSCRIBE = TopicOption(SocketOption.UNSUBSCRIBE, "UNSUBSCRIBE")
+    SUBSCRIBE = TopicOption("SUBSCRIBE")
+    UNSUBSCRIBE = TopicOption("UNSUBSCRIBE")
 
     def fileno(self) -> int:
         """The file descriptor that becomes readable when the socket's events may have changed.
@@ -282,7 +299,7 @@ class SocketOptions:
         ZMQVersionError
             If such a socket's descriptor is asked for and the loaded libzmq is no draft build of 4.3.2 or later.
         """
-        return self.get(SocketOption.FD)  # type: ignore[no-any-return]
+        return self.get(_numbers.FD)  # type: ignore[no-any-return]
 
     @property
     def FD(self) -> int:

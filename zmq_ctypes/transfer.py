@@ -17,7 +17,7 @@ from __future__ import annotations
 from errno import EAGAIN, EINTR
 from time import monotonic, sleep
 
-from .constants import Flag, PollEvent, SocketOption
+from . import _numbers
 from .error import Again, from_errno
 from .loader.direct import flags_argument
 from .options import INT_ARGUMENTS, get_int, integer
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Transfer"]
 
-DONTWAIT = int(Flag.DONTWAIT)
+DONTWAIT = _numbers.DONTWAIT
 
 # flags -> the prepared argument for the attempt that does not wait.  A sequence and not a dict: indexing takes integers
 # only, so that 1.0 is refused, and the negative indices -4..-1 happen to be the same bits.
@@ -42,7 +42,7 @@ NOWAIT = NOWAIT_FLAGS[0]
 NO_FLAGS = 0
 
 # What the time is limited for.
-_EVENTS = {SocketOption.RCVTIMEO: PollEvent.POLLIN, SocketOption.SNDTIMEO: PollEvent.POLLOUT}
+_EVENTS = {_numbers.RCVTIMEO: _numbers.POLLIN, _numbers.SNDTIMEO: _numbers.POLLOUT}
 #: Seconds between two attempts where EVENTS promises what then cannot be done, as of a ROUTER with ROUTER_MANDATORY.
 _AGAIN_AFTER = 0.02
 
@@ -78,7 +78,7 @@ class Transfer:
         before: tuple[Any, ...],
         after: tuple[Any, ...],
         flags: int,
-        timeout: SocketOption,
+        timeout: int,
         start: float,
     ) -> int:
         """Go on with a call that may wait and has just failed, unless it failed for good; it began at ``start``.
