@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
+from _thread import RLock  # as threading has it, without that module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Loader:
 
     def __init__(self, environment: Callable[[], Environment] | None = None) -> None:
         self._environment = environment
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._library: Library | None = None
 
     @property
@@ -117,7 +117,7 @@ class Loader:
 
 #: Held while the search is imported, and by whoever forks: a child would wait for ever for an import that another thread of
 #: its parent had begun.
-_importing = threading.RLock()
+_importing = RLock()
 
 _loader = Loader()
 load = _loader.load
@@ -126,7 +126,7 @@ load = _loader.load
 def _begin_as_child() -> None:
     _importing.release()
     # A fork while another thread was searching leaves the child with a lock that nobody will release.
-    _loader._lock = threading.RLock()
+    _loader._lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
 
 import pytest
 from children import check
 
 import zmq_ctypes as zmq
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(zmq.__file__)))
 
 
 def test_each_is_there():
@@ -26,6 +31,20 @@ def test_import_leaves_them_alone():
         assert zmq.loader.loaded() is None
         """
     )
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's ctypes imports some of them")
+def test_import_needs_little_of_the_standard_library():
+    """What is in this list takes longer to import than the package."""
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {ROOT!r})\n"
+        "import zmq_ctypes\n"
+        "print({'collections', 'enum', 'functools', 'inspect', 're', 'threading', 'typing'} & set(sys.modules))\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
 def test_star_import_brings_them_and_opens_nothing():

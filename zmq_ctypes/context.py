@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import atexit
 import os
+from _thread import allocate_lock as Lock  # as threading has it, without that module
 from ctypes import byref, c_size_t, create_string_buffer
 from errno import EFAULT, EINVAL
-from threading import Lock
 from weakref import WeakSet, WeakValueDictionary
 
 from . import _numbers, constants, loader

@@ -30,9 +30,8 @@ import atexit
 import ctypes
 import os
 import sys
-import threading
 import time
-from collections import deque
+from _thread import allocate_lock as Lock  # as threading has it, without that module
 from ctypes import byref, c_char, c_int, c_ssize_t, c_void_p
 from itertools import count
 
@@ -42,13 +41,17 @@ from .loader.structs import zmq_free_fn, zmq_msg_t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
+    from threading import Event, Thread
     from typing import Any, Tuple  # noqa: UP035
 
     from .loader import Library
 
     # The prepared argument, and the byte of which view changes.
     Slot = Tuple[Any, memoryview, int]
+else:
+    from _collections import deque  # as collections has it, without that package
 
 __all__ = ["Ledger", "Loan", "ledger"]
 
@@ -265,11 +268,12 @@ class Ledger:
     def __init__(self, native: bool = True) -> None:
         self.loans: dict[int, Loan] = {}
         self._numbers = count(1)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._pid = os.getpid()
-        self._reaper: threading.Thread | None = None
+        self._reaper: Thread | None = None
         self._may_reap = True
-        self._end = threading.Event()
+        # What tells the reaper to end; None before there was one.
+        self._end: Event | None = None
         self._wants_native = native
         self._slots: _Slots | None = None
         self._function: Any = None
@@ -406,21 +410,28 @@ class Ledger:
     # -- the reaper ---------------------------------------------------------------------------------------------------
 
     def _start_reaper(self) -> None:
-        with self._lock:
-            if self._reaper is not None:
-                return
-            try:
-                reaper = self._reaper = threading.Thread(target=self._reap, name="zmq-reaper", daemon=True)
-                reaper.start()
-            except RuntimeError:
-                # The interpreter is ending, or allows no such threads: what comes back is noticed at the next loan.
-                self._may_reap = False
+        try:
+            # Who has threads has imported it: no fork of another thread can come in between.
+            from threading import Event, Thread
 
-    def _reap(self) -> None:
-        this = threading.current_thread()
+            with self._lock:
+                if self._reaper is not None:
+                    return
+                end = self._end = Event()
+                # One of the two, `keep` and this, sees the other.
+                if not self._may_reap:
+                    return
+                reaper = self._reaper = Thread(target=self._reap, args=(end,), name="zmq-reaper", daemon=True)
+                reaper.start()
+        except (ImportError, RuntimeError):
+            # The interpreter is ending, or allows no such threads: what comes back is noticed at the next loan.
+            self._may_reap = False
+
+    def _reap(self, end: Event) -> None:
+        this = self._reaper
         idle_since = time.monotonic()
         pause = self.LOOK_EVERY
-        while not self._end.wait(pause):
+        while not end.wait(pause):
             before = time.monotonic()
             self.sweep()
             now = time.monotonic()
@@ -443,8 +454,8 @@ class Ledger:
         self._pid = os.getpid()
         self.loans = {}
         self._queue = deque()
-        self._lock = threading.Lock()
-        self._end = threading.Event()
+        self._lock = Lock()
+        self._end = None
         self._reaper = None
         if self._slots is not None:
             self._slots = _Slots(self._slots._offset)
@@ -454,7 +465,8 @@ class Ledger:
         if self._pid == os.getpid():
             # A subinterpreter cannot end while it has threads.
             self._may_reap = False
-            self._end.set()
+            if self._end is not None:
+                self._end.set()
             reaper = self._reaper
             if reaper is not None and reaper.is_alive():
                 reaper.join(1)

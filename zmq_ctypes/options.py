@@ -11,9 +11,9 @@ speed of each send.
 
 from __future__ import annotations
 
+from _operator import index  # as operator has it, without that module
 from ctypes import byref, c_int, c_int64, c_size_t, c_uint64, create_string_buffer
 from errno import EFAULT, EINVAL
-from operator import index
 
 from . import _numbers, constants
 from .error import ZMQError

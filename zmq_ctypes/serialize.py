@@ -9,8 +9,6 @@ small message.  Its functions are looked up each time, because programs put othe
 
 from __future__ import annotations
 
-from functools import partial
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Sequence, TypeVar, overload
@@ -46,11 +44,6 @@ def _need_jsonapi() -> Any:
 
     _jsonapi = jsonapi
     return jsonapi
-
-
-def _decode_as(encoding: str, data: Any) -> str:
-    text: str = data.decode(encoding)
-    return text
 
 
 class Serialization:
@@ -145,7 +138,7 @@ class Serialization:
         data = self.recv(flags=flags)
         if encoding is _UTF_8 and type(data) is bytes:
             return self._deserialize(data, _decode)
-        return self._deserialize(data, partial(_decode_as, encoding))
+        return self._deserialize(data, lambda text: text.decode(encoding))  # type: ignore[no-any-return]
 
     send_unicode = send_string
     recv_unicode = recv_string
@@ -205,4 +198,4 @@ class Serialization:
             Handed to ``json.loads``.
         """
         loads = (_jsonapi or _need_jsonapi()).loads
-        return self._deserialize(self.recv(flags), partial(loads, **kwargs) if kwargs else loads)
+        return self._deserialize(self.recv(flags), (lambda text: loads(text, **kwargs)) if kwargs else loads)
