@@ -34,6 +34,8 @@ from zmq_ctypes.constants import (
 )
 
 FILE = constants.__file__
+with open(FILE + "i", encoding="utf-8") as _file:
+    STUB = _file.read()
 #: Enum -> (members of their own value, names); pyzmq has the same but for ContextOption.ZERO_COPY_RECV.
 SIZES = {
     Errno: (25, 25),
@@ -88,6 +90,7 @@ def test_every_member_is_a_name_of_the_module(kind) -> None:
         assert getattr(zmq, short) is member
         assert getattr(_numbers, short) == member
         assert type(getattr(_numbers, short)) is int
+        assert f"\n{short}: {kind.__name__}\n" in STUB
         assert isinstance(member, int)
         assert type(member.value) is int
         assert kind(member.value) is member
@@ -115,6 +118,15 @@ def test_all_is_complete_and_without_repetition() -> None:
     assert public - set(constants.__all__) == {"annotations", "sys", "TYPE_CHECKING"}
     assert set(constants.__all__) <= set(dir(constants))
     assert set(constants.__all__) <= set(zmq.__all__)
+
+
+def test_type_checkers_see_what_is_there() -> None:
+    seen: dict[str, object] = {}
+    assert STUB.index("__all__") > 0
+    exec(STUB[STUB.index("__all__") :].replace(": list[str]", ""), seen)
+    assert seen["__all__"] == constants.__all__
+    for name in _numbers.plain:
+        assert f"\n{name}: {type(getattr(constants, name)).__name__}\n" in STUB
 
 
 def test_a_name_that_is_none() -> None:

@@ -125,6 +125,60 @@ def test_enums_are_numbers(make_socket):
 # --- bytes
 
 
+def test_a_number_and_a_member_are_the_same_option(make_socket):
+    for first, second in ((17, zmq.LINGER), (zmq.LINGER, 17)):
+        socket = make_socket(zmq.PUSH)
+        for value in (3, 4):
+            socket.set(first, value)
+            assert (socket.get(first), socket.get(second), socket.linger) == (value, value, value)
+            socket.set(second, value + 5)
+            assert (socket.get(second), socket.get(first)) == (value + 5, value + 5)
+
+
+@pytest.mark.parametrize("option", [17.0, 17 + 0j, "LINGER", None, [17], {}])
+@pytest.mark.parametrize("known", [17, zmq.LINGER])
+def test_what_is_no_integer_is_no_option(make_socket, option, known):
+    """Not even if it is equal to one that was used before."""
+    socket = make_socket(zmq.PUSH)
+    socket.set(known, 3)
+    assert socket.get(known) == 3
+    with pytest.raises(TypeError, match="option must be an int"):
+        socket.get(option)
+    with pytest.raises(TypeError, match="option must be an int"):
+        socket.set(option, 4)
+    assert socket.get(known) == 3
+
+
+def test_a_subclass_is_given_members(context):
+    class Noting(zmq.Socket):
+        seen: list = []
+
+        def get(self, option):
+            self.seen.append(option)
+            return super().get(option)
+
+        def set(self, option, optval):
+            self.seen.append(option)
+            super().set(option, optval)
+
+    with context.socket(zmq.SUB, socket_class=Noting) as socket:
+        del socket.seen[:]
+        socket.linger = socket.LINGER
+        socket.subscribe("a")
+        socket.UNSUBSCRIBE = b"a"
+        socket.hwm = socket.hwm
+    wanted = "LINGER LINGER SUBSCRIBE UNSUBSCRIBE SNDHWM SNDHWM RCVHWM".split()
+    assert [option.name for option in socket.seen] == wanted
+    assert {type(option) for option in socket.seen} == {zmq.SocketOption}
+
+
+def test_defaults_of_a_context_are_members():
+    with zmq.Context() as context:
+        context.linger = 0
+        context.Sndhwm = 5
+        assert repr(context.sockopts) == "{<SocketOption.LINGER: 17>: 0, <SocketOption.SNDHWM: 23>: 5}"
+
+
 @pytest.mark.parametrize("value", [b"a", b"abc", b"x" * 255, b"a\0b", b"x\0\0", b"\x01\0\xff"])
 def test_a_routing_id_is_any_bytes(make_socket, value):
     socket = make_socket(zmq.DEALER)

@@ -292,16 +292,17 @@ def learn(extra: dict[str, int | str]) -> None:
         Names without ``ZMQ_`` and their values.  They become attributes of ``constants`` and of the package; those with
         a number become attributes of sockets and contexts as well, since a header does not say what is an option.
     """
-    new = {name: value for name, value in extra.items() if name not in constants.__all__}
+    known = set(constants.__all__)
+    new = {name: value for name, value in extra.items() if name not in known}
     for name, value in new.items():
         setattr(constants, name, value)
     for names in _EXPORTS:
         names += [name for name in new if name not in names]
     numbers = [name for name, value in new.items() if isinstance(value, int)]
     for cls, attribute in _LEARNERS:
-        known = set().union(*map(vars, cls.__mro__))
+        present = set().union(*map(vars, cls.__mro__))
         for key, made in attributes(numbers, attribute).items():
-            if key not in known:
+            if key not in present:
                 setattr(cls, key, made)
 
 
@@ -326,4 +327,4 @@ def learn_header(library: Library | None = None) -> None:
 
     path = header.find(library.path if library is not None else None)
     if path is not None:
-        learn(header.read(path).extra_constants(constants.__all__))
+        learn(header.read(path).extra_constants(set(constants.__all__)))

@@ -6,7 +6,7 @@ from ctypes import byref, c_int
 from errno import EINTR
 from types import MethodType
 
-from . import _numbers
+from . import _numbers, constants
 from .error import from_errno
 from .options import INT_ARGUMENTS, INT_LENGTH, OptionAttribute, encode, option_number, out_buffers, set_int
 
@@ -247,15 +247,15 @@ class SocketOptions:
 
     def get_hwm(self) -> int:
         """The high-water mark of both directions; that of sending, if they differ."""
-        return self.get(_numbers.SNDHWM)  # type: ignore[no-any-return]
+        return self.get(constants.SNDHWM)  # type: ignore[no-any-return]
 
     def set_hwm(self, value: int) -> None:
         """Set the high-water mark of both directions: how many messages may wait for each peer; 0 is no limit.
 
         It counts for connections made from now on.
         """
-        self.set(_numbers.SNDHWM, value)
-        self.set(_numbers.RCVHWM, value)
+        self.set(constants.SNDHWM, value)
+        self.set(constants.RCVHWM, value)
 
     hwm: int = property(get_hwm, set_hwm, None, "The high-water mark of both directions.")  # type: ignore[assignment]
 
@@ -268,7 +268,7 @@ class SocketOptions:
         topic : str or bytes
             What they begin with; text is encoded as UTF-8.  An empty one is every message.
         """
-        self.set(_numbers.SUBSCRIBE, topic.encode("utf-8") if isinstance(topic, str) else topic)
+        self.set(constants.SUBSCRIBE, topic.encode("utf-8") if isinstance(topic, str) else topic)
 
     @_Assignable
     def unsubscribe(self, topic: str | bytes) -> None:
@@ -279,7 +279,7 @@ class SocketOptions:
         topic : str or bytes
             As it was subscribed to.
         """
-        self.set(_numbers.UNSUBSCRIBE, topic.encode("utf-8") if isinstance(topic, str) else topic)
+        self.set(constants.UNSUBSCRIBE, topic.encode("utf-8") if isinstance(topic, str) else topic)
 
     SUBSCRIBE = TopicOption("SUBSCRIBE")
     UNSUBSCRIBE = TopicOption("UNSUBSCRIBE")
@@ -299,7 +299,7 @@ class SocketOptions:
         ZMQVersionError
             If such a socket's descriptor is asked for and the loaded libzmq is no draft build of 4.3.2 or later.
         """
-        return self.get(_numbers.FD)  # type: ignore[no-any-return]
+        return self.get(constants.FD)  # type: ignore[no-any-return]
 
     @property
     def FD(self) -> int:
