@@ -174,7 +174,7 @@ def __getattr__(name: str) -> Any:
     if name == "_OptType":
         from enum import Enum
 
-        kinds = Enum(name, {kind: kind for kind in ("int", *_numbers.option_types)}, module=__name__)
+        kinds = Enum("_OptType", {kind: kind for kind in ("int", *_numbers.option_types)}, module=__name__)
         kinds.__doc__ = "C types of the values of socket options."
         return scope.setdefault(name, kinds)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
