@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import zipfile
@@ -95,12 +96,50 @@ def download(monkeypatch, tmp_path):
     return done
 
 
+#: A pip that is asked again and again: most of what one costs is its start.
+PIP = """
+import json, os, sys
+from pip._internal.cli.main import main
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+for line in sys.stdin:
+    arguments, variables, folder = json.loads(line)
+    os.environ.clear()
+    os.environ.update(variables)
+    os.chdir(folder)
+    print(main(arguments), file=answers, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def one_pip():
+    """Let one pip do what is asked of many: ``one_pip(command, ...)`` in place of ``subprocess.run``."""
+    (python, *start), variables = module._pip()
+    need(start == ["-m", "pip"], "pip as a module of a Python")
+    child = subprocess.Popen(
+        [python, "-c", PIP], env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    )
+
+    def run(command, cwd, env, **details):
+        assert command[:3] == [python, *start]
+        print(json.dumps([command[3:], env, cwd]), file=child.stdin, flush=True)
+        return subprocess.CompletedProcess(command, int(child.stdout.readline()), "see above")
+
+    run.command = [python, *start]
+    yield run
+    child.communicate()
+    assert child.returncode == 0
+
+
 def test_every_wheel_of_the_table_has_a_name_here():
     assert set(FILES) == set(WHEELS)
 
 
 @pytest.mark.parametrize("tag", sorted(WHEELS))
-def test_pip_finds_the_wheel_for_any_platform_from_any_python(index, tmp_path, tag):
+def test_pip_finds_the_wheel_for_any_platform_from_any_python(index, one_pip, monkeypatch, tmp_path, tag):
+    # The tests below start a pip each, as programs do.
+    monkeypatch.setattr(module, "_pip", lambda: ([*one_pip.command], dict(os.environ)))
+    monkeypatch.setattr(subprocess, "run", one_pip)
     for other in FILES:
         wheel(index, other)
     (found,) = fetch([tag], dest=tmp_path / "dest", quiet=True).items()
