@@ -31,7 +31,7 @@ except ImportError:
 LIMIT = 20
 SIZE = 100_000
 #: How many messages of a megabyte go through TCP for each of the two functions; 100000 for a long look.
-SENDS = int(os.environ.get("ZMQ_CTYPES_TEST_SENDS", "5000"))
+SENDS = int(os.environ.get("ZMQ_CTYPES_TEST_SENDS", "1500"))
 
 copies = pytest.mark.skipif(CAN_LEND, reason="about interpreters that move objects")
 

@@ -13,7 +13,8 @@ import zmq_ctypes as zmq
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and fork")
 
-COUNT = 1500
+#: As many as make the device wait for room through some dozens of the handler's calls.
+COUNT = 600
 
 #: What the handlers of the device's process do, for as long as it runs: nothing, every two milliseconds.
 PROGRAM = """
@@ -123,9 +124,9 @@ def test_a_thread_that_a_signal_is_sent_to():
         source.sndhwm, sink.rcvhwm, sink.rcvbuf, sink.rcvtimeo = 0, 2, 4096, 20_000
         source.connect(device.bound_endpoints["in"][0])
         sink.connect(device.bound_endpoints["out"][0])
-        for number in range(1500):
+        for number in range(600):
             source.send_multipart([b"%d" % number, b"middle", b"x" * 2000])
-        for number in range(1500):
+        for number in range(600):
             if number % 20 == 0:
                 time.sleep(0.003)
                 signal.pthread_kill(device.launcher.ident, signal.SIGUSR1)

@@ -131,7 +131,7 @@ def test_large_messages_and_flat_memory(device, children):
         with open(resident.format(queue.launcher.pid)) as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
-    share, size, figures = max(MESSAGES // 20, 500), 20_000, []
+    share, size, figures = max(MESSAGES // 20, 2000), 20_000, []
     for _ in range(3):
         receivers = [
             children(RECEIVER, ends[name][0], int(zmq.PULL), 1, share, size, skip)
