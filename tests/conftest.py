@@ -47,7 +47,7 @@ def pytest_unconfigure(config):
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_protocol(item):
+def pytest_runtest_protocol(item, nextitem):
     limit = max(
         [float(item.config.getini("timeout") or 0), *(float(mark.args[0]) for mark in item.iter_markers("timeout"))]
     )
@@ -57,6 +57,19 @@ def pytest_runtest_protocol(item):
     yield
     if watched:
         faulthandler.cancel_dump_traceback_later()
+    if nextitem and file_of(nextitem) != file_of(item):
+        keep_what_there_is()
+
+
+def file_of(item):
+    return item.nodeid.partition("::")[0]
+
+
+def keep_what_there_is():
+    """Let no collection look through what pytest holds of thousands of tests: it stays anyway, and many tests collect."""
+    if hasattr(gc, "freeze"):
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_report_header(config):
@@ -72,13 +85,12 @@ def pytest_report_header(config):
 
 
 def pytest_collection_finish(session):
-    # What pytest knows of thousands of tests stays anyway; many tests collect the garbage, and need not look through it.
-    gc.collect()
-    if hasattr(gc, "freeze"):
-        gc.freeze()
+    keep_what_there_is()
 
 
 def pytest_collection_modifyitems(items):
+    # PyPy looks through everything all the same, and there is more of it after each test: so what collects most is first.
+    items.sort(key=lambda item: os.path.basename(file_of(item)) != "test_leaks.py")
     for item in items:
         mark = item.get_closest_marker("libzmq")
         if mark:

@@ -21,6 +21,9 @@ import zmq_ctypes as zmq
 SLACK = 12_000_000
 #: Rounds are divided by this: PyPy takes longer for each, and what could leak in one is large enough.
 SHARE = 5 if sys.implementation.name == "pypy" else 1
+#: After each of so many parts of the rounds the garbage is collected: few, since PyPy looks through the whole suite each time,
+#: which takes longer than the rounds.
+PARTS = 4
 #: Seconds in which I/O threads and the reaper give back what was closed.
 LIMIT = 20
 
@@ -58,18 +61,19 @@ def settle(count, before):
 def stays_flat(act, rounds):
     """Demand that `rounds` calls of `act` leave the memory as it is."""
 
-    def tenth():
+    def part():
         # A collector that does not know how much memory hangs on an object lets them pile up for a while.
-        for _ in range(rounds // 10):
+        for _ in range(rounds // PARTS):
             act()
         gc.collect()
-        gc.collect()
 
-    tenth()
-    tenth()
+    part()
+    part()
+    gc.collect()
     before = resident()
-    for _ in range(10):
-        tenth()
+    for _ in range(PARTS):
+        part()
+    gc.collect()
     grown = resident() - before
     assert grown < SLACK, f"{grown / rounds:.1f} bytes for each round, {grown} in all"
 
