@@ -173,7 +173,7 @@ class Pestering(Knocking):
 
 
 #: Milliseconds: long beside the signals, short beside what `Pestering` endures.
-SHORT = 1000
+SHORT = 400
 TIMED = [way for way in RECEIVERS if "poll" not in way and way != "select"]
 
 
