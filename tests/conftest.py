@@ -27,6 +27,8 @@ __all__ = ["need"]
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGE_PATH = os.path.abspath(os.environ.get("ZMQ_CTYPES_TEST_PACKAGE_PATH") or ROOT)
+#: The files whose tests collect the garbage most often.
+COLLECTING = ("test_leaks.py", "test_lending.py", "test_frame.py")
 #: Beyond the limit of a test, when even the signal that should end it is not served: the process itself is ended then.
 GRACE = 60
 
@@ -90,7 +92,7 @@ def pytest_collection_finish(session):
 
 def pytest_collection_modifyitems(items):
     # PyPy looks through everything all the same, and there is more of it after each test: so what collects most is first.
-    items.sort(key=lambda item: os.path.basename(file_of(item)) != "test_leaks.py")
+    items.sort(key=lambda item: os.path.basename(file_of(item)) not in COLLECTING)
     for item in items:
         mark = item.get_closest_marker("libzmq")
         if mark:
