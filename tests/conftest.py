@@ -42,10 +42,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_configure(config):
     # Output is captured from the collection on; what is said about a process that hangs has to be seen.
     config.uncaptured_stderr = os.dup(2)
+    config.empty_folder = None
 
 
 def pytest_unconfigure(config):
     os.close(config.uncaptured_stderr)
+    if config.empty_folder:
+        os.chdir(config.invocation_params.dir)
+        shutil.rmtree(config.empty_folder, ignore_errors=True)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -88,6 +92,10 @@ def pytest_report_header(config):
 
 def pytest_collection_finish(session):
     keep_what_there_is()
+    if PACKAGE_PATH != ROOT:
+        # A child that has its program from -c looks for modules in the working directory first, where the checkout may be.
+        session.config.empty_folder = tempfile.mkdtemp(prefix="zmqtest")
+        os.chdir(session.config.empty_folder)
 
 
 def pytest_collection_modifyitems(items):
