@@ -46,6 +46,15 @@ def _need_jsonapi() -> Any:
     return jsonapi
 
 
+def _decoder(encoding: str) -> Callable[[Any], str]:
+    # A function of its own, because a variable that a lambda uses costs more wherever it is used.
+    return lambda data: data.decode(encoding)  # type: ignore[no-any-return]
+
+
+def _loader(loads: Callable[..., Any], options: dict[str, Any]) -> Callable[[Any], Any]:
+    return lambda data: loads(data, **options)
+
+
 class Serialization:
     """The serializing methods of sockets."""
 
@@ -138,7 +147,7 @@ class Serialization:
         data = self.recv(flags=flags)
         if encoding is _UTF_8 and type(data) is bytes:
             return self._deserialize(data, _decode)
-        return self._deserialize(data, lambda text: text.decode(encoding))  # type: ignore[no-any-return]
+        return self._deserialize(data, _decoder(encoding))
 
     send_unicode = send_string
     recv_unicode = recv_string
@@ -198,4 +207,4 @@ class Serialization:
             Handed to ``json.loads``.
         """
         loads = (_jsonapi or _need_jsonapi()).loads
-        return self._deserialize(self.recv(flags), (lambda text: loads(text, **kwargs)) if kwargs else loads)
+        return self._deserialize(self.recv(flags), _loader(loads, kwargs) if kwargs else loads)
