@@ -518,7 +518,11 @@ def test_dir_does_not_make_them() -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_pickle_makes_what_it_needs(protocol: int) -> None:
-    for thing, made in ((SocketOption.LINGER, ["SocketOption"]), (Event.CONNECTED | Event.CLOSED, ["Event"]), (Flag, ["Flag"])):
+    for thing, made in (
+        (SocketOption.LINGER, ["SocketOption"]),
+        (Event.CONNECTED | Event.CLOSED, ["Event"]),
+        (Flag, ["Flag"]),
+    ):
         program = (
             "import pickle\n"
             f"found = pickle.loads({pickle.dumps(thing, protocol)!r})\n"
@@ -534,7 +538,9 @@ def test_threads_that_ask_at_once_get_the_same() -> None:
         start = threading.Barrier(8)
         found: list[object] = []
 
-        def ask(module: types.ModuleType = module, start: threading.Barrier = start, found: list[object] = found) -> None:
+        def ask(
+            module: types.ModuleType = module, start: threading.Barrier = start, found: list[object] = found
+        ) -> None:
             start.wait()
             linger = module.LINGER
             found.append((linger, module.SocketOption, module.SocketOption.LINGER, module.SocketOption.HWM._opt_type))

@@ -210,13 +210,14 @@ def _find(name: str) -> Any:
         globals()[name] = found = module if name == where else getattr(module, name)
         return found
     try:
-        found = getattr(constants, name)
+        # A constant, whose enum may be made only now, or one of a header that is newer than our table.
+        globals()[name] = found = getattr(constants, name)
+        return found
     except AttributeError:
-        from ._legacy import attribute
+        pass
+    from ._legacy import attribute
 
-        return attribute(name)
-    globals()[name] = found
-    return found
+    return attribute(name)
 
 
 if not TYPE_CHECKING:

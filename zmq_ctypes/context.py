@@ -127,9 +127,7 @@ class _DefaultOption(OptionAttribute):
 
 
 if not TYPE_CHECKING:
-    ContextHints = hints(
-        "ContextHints", {**attributes(SOCKET_OPTIONS, _DefaultOption), **attributes(CONTEXT_OPTIONS)}
-    )
+    ContextHints = hints("ContextHints", {**attributes(SOCKET_OPTIONS, _DefaultOption), **attributes(CONTEXT_OPTIONS)})
 
 
 class Context(ContextHints, Generic[_SocketType]):

@@ -160,7 +160,9 @@ class Monitoring:
 
     def _make_reader(self, events: int | None, addr: str | None) -> Any:
         if self.context is None:
-            raise ZMQError(constants.ENOTSUP, "a socket made from an address has no context to make a monitor socket in")
+            raise ZMQError(
+                constants.ENOTSUP, "a socket made from an address has no context to make a monitor socket in"
+            )
         kind = self._kind
         other = getattr(self.context._socket_class, "_kind", None) is not kind
         reader = self.context.socket(constants.PAIR, **({"socket_class": kind} if other else {}))

@@ -105,9 +105,7 @@ def name_of(option: int) -> str:
 
 
 #: Socket options that are a C ``int``, prepared for the calls of ``loader.direct``.
-INT_ARGUMENTS: dict[int, Any] = {
-    option: flags_argument(option) for option, kind in KINDS.items() if kind == "int"
-}
+INT_ARGUMENTS: dict[int, Any] = {option: flags_argument(option) for option, kind in KINDS.items() if kind == "int"}
 
 _INT_SIZE = size_argument(4)
 #: Getters write the length that they used into this: 4 again.
