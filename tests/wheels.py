@@ -109,19 +109,29 @@ def draft_library():
     return find(folder) or _unpacked("==".join(DRAFTS), [], folder, unpack, find)
 
 
+def _pip(arguments, **environment):
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **environment},
+    )
+
+
 def _unpacked(requirement, options, folder, unpack, find):
     """Download a wheel through pip and unpack of it what is wanted; the file that `find` finds in the folder."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-    command += ["--only-binary=:all:", *options]
     os.makedirs(WHEELS, exist_ok=True)
     fresh = tempfile.mkdtemp(dir=WHEELS)
+    download = ["download", "--quiet", "--no-deps", "--only-binary=:all:", *options, "--dest", fresh, requirement]
     try:
-        done = subprocess.run(
-            [*command, "--dest", fresh, requirement],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        done = _pip(download)
+        if done.returncode:
+            # From 24.1 on pip does not understand what some wheels of pyzmq say of PyPy, such as 20.0.0.
+            older = os.path.join(fresh, "pip")
+            if not _pip(["install", "--quiet", "--target", older, "pip<24.1"]).returncode:
+                done = _pip(download, PYTHONPATH=older)
         if done.returncode:
             raise Unavailable(f"pip could not download {requirement}:\n{done.stdout.decode(errors='replace').rstrip()}")
         unpacked = os.path.join(fresh, "unpacked")

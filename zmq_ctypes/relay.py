@@ -223,9 +223,14 @@ class Relay:
                     return
                 count += 1
                 total += size
-                # If the prefix went and the copy did not, the peer that has the prefix is gone.
-                if announce() < 0 or (tell() < 0 and not prefixed):
+                if announce() < 0:
                     self._report(interrupts, True, 0)
+                    return
+                if tell() < 0:
+                    # If the prefix went and the copy did not, the peer that has the prefix is gone, or a signal came.
+                    dropped = prefixed and self._dropped(self._side)
+                    if not dropped:
+                        self._report(interrupts, not prefixed, 0)
                     return
         finally:
             self.messages += count
@@ -346,8 +351,8 @@ class Relay:
         Parameters
         ----------
         hand : list
-            The frame that was not sent, if it was that.  Only the first of its message may be tried again: libzmq has
-            dropped any other one, and would take it for the beginning of a message.
+            The frame that was not sent, if it was that.  Only the first of its message may be tried again for want of room:
+            libzmq has dropped any other one, and would take it for the beginning of a message.
         follows : bool
             Whether there is more to be received.
         size : int
@@ -359,25 +364,33 @@ class Relay:
         """
         telling = True
         problem: BaseException | None = None
-        if untold:
+        tried = bool(hand) and not first and self._dropped(self.sink)
+        if untold is False and self._dropped(self._side):
+            # The peer is gone that has the beginning of the copy.
+            assert self._side is not None
+            telling = _drops(self._side)
+        elif untold is not None:
             try:
-                telling = self._report(interrupts, True, _SNDMORE if follows else 0)
+                telling = self._report(interrupts, untold, _SNDMORE if follows else 0)
             except BaseException as error:
                 problem, telling = error, False
-        elif untold is not None:
-            # The peer is gone that has the beginning of the copy.
-            side = self._side
-            assert side is not None
-            telling = _drops(side)
         if hand or follows:
             self._hand, self._follows = hand, follows
-            self._deliver(interrupts, not telling, first, size, tried=bool(hand) and not first)
+            self._deliver(interrupts, not telling, first, size, tried)
         else:
             self.messages += 1
             self.bytes += size
         if problem is not None:
             raise problem
         return False
+
+    @staticmethod
+    def _dropped(socket: Any) -> bool:
+        """Whether libzmq has dropped the frame that was just refused, which was not the first of its message.
+
+        If not, a signal came before anything was done, or something is wrong that the next attempt tells.
+        """
+        return bool(socket._calls.errno() == EAGAIN)
 
     def _next(self, message: Any) -> None:
         """Receive the next frame of a message; all of it has come with the first."""

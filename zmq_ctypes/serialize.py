@@ -48,7 +48,7 @@ def _need_jsonapi() -> Any:
 
 def _decoder(encoding: str) -> Callable[[Any], str]:
     # A function of its own, because a variable that a lambda uses costs more wherever it is used.
-    return lambda data: data.decode(encoding)  # type: ignore[no-any-return]
+    return lambda data: data.decode(encoding)
 
 
 def _loader(loads: Callable[..., Any], options: dict[str, Any]) -> Callable[[Any], Any]:
