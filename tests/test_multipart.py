@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import ctypes
+import errno
 import time
 
 import pytest
@@ -279,6 +280,42 @@ def test_the_rest_of_a_list_goes_to_nobody_else(leaving, gone, way):
     sender.send(b"one")
     assert second.recv_multipart() == [b"a", b"b"]
     assert second.recv_multipart() == [b"one"]
+
+
+@pytest.mark.parametrize("when", range(1, 5))
+@pytest.mark.parametrize("way", ["send_multipart", "_send_multipart_now"])
+def test_a_signal_at_any_frame(pair, way, when):
+    """What a signal has interrupted was not sent; the frames before it are not sent once more."""
+    a, b = pair
+    message = [b"1", b"2", b"x" * 100, b"y" * 100_000]
+
+    class Interruptible:
+        count, came = 0, False
+
+        def __init__(self, real):
+            self.real = real
+
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+
+        def send(self, *arguments):
+            self.count += 1
+            self.came = self.count == when
+            return -1 if self.came else self.real.send(*arguments)
+
+        def errno(self):
+            return errno.EINTR if self.came else self.real.errno()
+
+    calls = Interruptible(a._calls)
+    object.__setattr__(a, "_calls", calls)
+    object.__setattr__(a, "_transmit", (calls.send, a._h))
+    if getattr(a, way)(message) is False:
+        assert when == 1  # what has not begun is for the method proper
+        a.send_multipart(message)
+    assert calls.count >= min(when, 3)
+    assert b.recv_multipart() == message
+    a.send(b"next")
+    assert b.recv_multipart() == [b"next"]
 
 
 def test_after_a_message_in_pieces_sending_is_as_before(pair):

@@ -319,21 +319,30 @@ class Sending(Transfer):
                 return False
         left = len(msg_parts)
         for part in msg_parts:
+            left -= 1
+            flags = _NOWAIT_MORE if left else NOWAIT
             # Looked up each time: a signal handler may have closed the socket.
             call, handle = self._transmit
-            left -= 1
-            size = len(part)
+            size, calls = len(part), self._calls
             if size > COPY_LIMIT and call is not _refuse:
-                call, size = self._library.waiting.send, size_argument(size)
-            if call(handle, part, size, _NOWAIT_MORE if left else NOWAIT) < 0:
-                result = False if call is _refuse else self._nothing()
-                if left == len(msg_parts) - 1 or result is False:
-                    return result
+                calls = self._library.waiting
+                call, size = calls.send, size_argument(size)
+            while call(handle, part, size, flags) < 0:
+                errno = calls.errno()
+                if call is _refuse:
+                    return False
+                if left == len(msg_parts) - 1:
+                    return None if errno == EAGAIN else False
+                if errno == EINTR and self._h is handle:
+                    continue
+                if errno != EAGAIN:
+                    return False
                 # Else the peer is gone that has the beginning.
                 from .dropping import drops_by_itself
 
                 if not drops_by_itself(self):
                     return True
+                break
         return bool(msg_parts)
 
 

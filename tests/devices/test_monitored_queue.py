@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 import threading
@@ -348,6 +349,80 @@ def test_the_rest_does_not_go_to_one_who_stays(stage, near, gone, who):
     copies = [] if who.endswith("copy") else [[b"in", *message] if prefix else message for message in messages]
     for place, whole in (("back", messages), ("side", copies)):
         assert sorted(got[place]) == sorted(whole[1:] if place == leaves else whole), place
+
+
+class Interruptible:
+    """The prepared calls of a socket, one of which a signal interrupts before it has done anything."""
+
+    def __init__(self, calls, when):
+        self._calls, self._when, self._count, self._came = calls, when, 0, False
+
+    def __getattr__(self, name):
+        real = getattr(self._calls, name)
+        if name not in ("send", "msg_send", "sendiov"):
+            return real
+
+        def call(*arguments):
+            self._count += 1
+            self._came = self._count == self._when
+            return -1 if self._came else real(*arguments)
+
+        return call
+
+    def errno(self):
+        return errno.EINTR if self._came else self._calls.errno()
+
+
+@pytest.mark.parametrize("when", range(1, 14))
+@pytest.mark.parametrize("which", ["back", "side", "side without a prefix"])
+def test_a_signal_at_any_step(stage, which, when):
+    """What was interrupted has not been sent, and is sent; only what libzmq has dropped is not."""
+    context = stage.context
+
+    def make(kind, endpoint, method):
+        socket = context.socket(kind)
+        stage.made.append(socket)
+        socket.linger, socket.rcvtimeo = 0, 10_000
+        getattr(socket, method)(f"inproc://{endpoint}")
+        return socket
+
+    front, source = make(zmq.PULL, "front", "bind"), make(zmq.PUSH, "front", "connect")
+    back, sink = make(zmq.PUSH, "back", "bind"), make(zmq.PULL, "back", "connect")
+    side, watcher = make(zmq.PUSH, "side", "bind"), make(zmq.PULL, "side", "connect")
+    interrupted = back if which == "back" else side
+    object.__setattr__(interrupted, "_calls", Interruptible(interrupted._calls, when))
+    messages = [[b"1", b"2", b"x" * 100], [b"a", b"b"], [b"one"], [b"y" * 100], [b"c", b"d"], [b"two"]]
+    for message in messages:
+        source.send_multipart(message)
+    prefix = None if which.endswith("prefix") else b"in"
+    relay, interrupts = Relay(front, back, side, prefix), Interrupts()
+    while front.poll(0):
+        relay.go(interrupts)
+    relay.close()
+    assert [sink.recv_multipart() for _ in messages] == messages
+    assert [watcher.recv_multipart() for _ in messages] == [([b"in"] if prefix else []) + message for message in messages]
+    assert not sink.poll(0) and not watcher.poll(0)
+
+
+@pytest.mark.parametrize("when", range(1, 11))
+def test_a_signal_at_any_step_without_a_copy(stage, when):
+    context = stage.context
+    front, source, back, sink = (context.socket(kind) for kind in (zmq.PULL, zmq.PUSH, zmq.PUSH, zmq.PULL))
+    stage.made += [front, source, back, sink]
+    for socket, other, endpoint in ((front, source, "inproc://front"), (back, sink, "inproc://back")):
+        socket.bind(endpoint)
+        other.connect(endpoint)
+        other.rcvtimeo = 10_000
+    object.__setattr__(back, "_calls", Interruptible(back._calls, when))
+    messages = [[b"1", b"2", b"x" * 100], [b"a", b"b"], [b"one"], [b"c", b"d"], [b"two"]]
+    for message in messages:
+        source.send_multipart(message)
+    relay, interrupts = Relay(front, back), Interrupts()
+    while front.poll(0):
+        relay.go(interrupts)
+    relay.close()
+    assert [sink.recv_multipart() for _ in messages] == messages
+    assert not sink.poll(0)
 
 
 # Beside other things -------------------------------------------------------------------------------------------------
