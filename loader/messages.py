@@ -66,13 +66,6 @@ class Messages:
             mark = memoryview(message).cast("B")[self._mark : self._mark + 1]
             return argument, mark, self._small, self.used
 
-    def take_any(self) -> Entry:
-        """An entry to receive into."""
-        try:
-            return self.used.pop()
-        except IndexError:
-            return self.take()
-
     def give(self, entry: Entry) -> None:
         """Take an entry back, whatever it holds."""
         if entry[1][0] == self._small and len(self.used) < MOST:

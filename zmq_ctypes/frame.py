@@ -96,7 +96,7 @@ class Content:
         _size: int
 
     # Received messages are made without this, because calling it would cost as much as all the rest: see
-    # ``Receiving._recv_content``.
+    # ``Receiving.recv``.
     def __init__(self, library: Library) -> None:
         self._library = library
         self._loan = None

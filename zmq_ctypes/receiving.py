@@ -164,7 +164,32 @@ class Receiving(Transfer):
             For what else may be wrong.
         """
         if not copy:
-            return self._recv_content(flags, False, track)
+            # Into a message of its own.
+            number, now = 0, NOWAIT
+            if flags is not NO_FLAGS:
+                number = flags_number(flags)
+                now = flags_argument(number | DONTWAIT)
+            library = self._library
+            try:
+                # Used ones will do: receiving closes what they hold.
+                entry = library.messages.used.pop()
+            except IndexError:
+                entry = library.messages.take()
+            # The frame gives the entry back, whatever happens.
+            frame = _make(Frame)
+            frame._entry = entry
+            frame._library = library
+            call = self._quick[1]
+            if call is None or (number and call is NEVER):
+                call = self._calls.msg_recv
+            # As below: in a dialogue the answer is never there yet.
+            size = -1 if call is NEVER else call(entry[0], self._h, now)
+            if size < 0:
+                size = self._recv_waiting(entry[0], number)
+            frame._size = size if size < _ASK_FROM else -1
+            if track:
+                frame.tracker = _FINISHED_TRACKER
+            return frame
         taken, call, now, mark, small, views, data = self._quick
         if flags is not NO_FLAGS or taken[0]:
             return self._recv_otherwise(flags)
@@ -394,7 +419,8 @@ class Receiving(Transfer):
             self._make_ready()
         taken, call, message, *_ = self._receive
         if taken[0]:
-            return self._recv_content(flags, True, False)
+            frame: Frame = Receiving.recv(self, flags, False)
+            return frame._read()
         taken[0] = True
         try:
             try:
@@ -417,36 +443,6 @@ class Receiving(Transfer):
         if size <= _KEEP and not ledger.loans:
             return self._library.nowait.msg_data(self._m)[:size]
         return self._take_large(size)
-
-    def _recv_content(self, flags: int, copy: bool, track: bool) -> Any:
-        """Receive into a message of its own."""
-        number, now = 0, NOWAIT
-        if flags is not NO_FLAGS:
-            number = flags_number(flags)
-            now = flags_argument(number | DONTWAIT)
-        library = self._library
-        try:
-            # As take_any, which would be another call.
-            entry = library.messages.used.pop()
-        except IndexError:
-            entry = library.messages.take()
-        # The frame gives the entry back, whatever happens.
-        frame = _make(Frame)
-        frame._entry = entry
-        frame._library = library
-        call = self._quick[1]
-        if call is None or (number and call is NEVER):
-            call = self._calls.msg_recv
-        # As in recv: in a dialogue the answer is never there yet.
-        size = -1 if call is NEVER else call(entry[0], self._h, now)
-        if size < 0:
-            size = self._recv_waiting(entry[0], number)
-        frame._size = size if size < _ASK_FROM else -1
-        if copy:
-            return frame._read()
-        if track:
-            frame.tracker = _FINISHED_TRACKER
-        return frame
 
     def recv_into(self, buffer: Any, /, *, nbytes: int = 0, flags: int = 0) -> int:
         """Receive one frame into memory of the caller's.
