@@ -217,14 +217,16 @@ def test_forks_while_threads_lend(check):
         threads = [threading.Thread(target=work) for _ in range(3)]
         for thread in threads:
             thread.start()
-        for _ in range(20):
-            child = os.fork()
-            if not child:
-                for _ in range(50):
-                    zmq.Frame(bytearray(64), copy=False)
-                os._exit(0)
-            assert os.waitpid(child, 0)[1] == 0
-        stop.set()
+        try:
+            for _ in range(20):
+                child = os.fork()
+                if not child:
+                    for _ in range(50):
+                        zmq.Frame(bytearray(64), copy=False)
+                    os._exit(0)
+                assert os.waitpid(child, 0)[1] == 0
+        finally:
+            stop.set()
         for thread in threads:
             thread.join()
         """,
