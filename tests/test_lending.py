@@ -16,6 +16,7 @@ from support import need, until
 from zmq_ctypes.loader.messages import Messages
 
 import zmq_ctypes as zmq
+from zmq_ctypes import content as content_module
 from zmq_ctypes import context as context_module
 from zmq_ctypes import frame as frame_module
 from zmq_ctypes import lending, receiving, sending
@@ -42,7 +43,7 @@ def ledger(request, monkeypatch):
     if not CAN_LEND:
         pytest.skip("this interpreter moves objects, so libzmq gets a copy")
     made = Ledger(native=request.param == "native")
-    for module in (lending, frame_module, receiving, sending, context_module):
+    for module in (lending, content_module, frame_module, receiving, sending, context_module):
         monkeypatch.setattr(module, "ledger", made)
     yield made
     gc.collect()
@@ -802,7 +803,7 @@ def test_a_message_is_closed_once(monkeypatch):
 
     frames = [zmq.Frame.__new__(zmq.Frame) for _ in range(3)]
     for frame in frames:
-        frame_module.Content.__init__(frame, Library())
+        content_module.Content.__init__(frame, Library())
         frame._fill(memoryview(pattern(1000)))
     closed.clear()  # filling closes what was there
     del frame
@@ -864,7 +865,7 @@ def test_a_receive_that_fails_gives_its_message_back(pair):
 def test_what_is_half_made_goes_quietly():
     """An error of a signal handler may come between any two steps."""
     zmq.Frame.__new__(zmq.Frame)
-    frame_module.Content.__new__(frame_module.Content)
+    content_module.Content.__new__(content_module.Content)
     collect()  # an error in a destructor would be a warning, and so fail
 
 

@@ -13,8 +13,9 @@ from time import monotonic
 
 from . import _numbers
 from .buffers import contiguous, readable
+from .content import Content
 from .error import from_errno
-from .frame import Content, Frame, group_name
+from .frame import Frame, group_name
 from .lending import ledger
 from .loader.direct import COPY_LIMIT, flags_argument, size_argument
 from .options import integer
@@ -363,19 +364,10 @@ def check_parts(parts: Sequence[Any]) -> None:
     """
     for i, part in enumerate(parts):
         if type(part) is not bytes and not isinstance(part, Frame):
-            check_part(i, part)
+            _check_part(i, part)
 
 
-def check_part(i: int, part: Any) -> None:
-    """Refuse a frame of a message that cannot be sent.
-
-    Raises
-    ------
-    TypeError
-        If it is not bytes-like.
-    BufferError
-        If its memory is not one block.
-    """
+def _check_part(i: int, part: Any) -> None:
     shown = repr(part)
     if len(shown) > 10:
         shown = f"{shown[:7]}..."

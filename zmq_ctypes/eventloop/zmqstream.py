@@ -15,7 +15,7 @@ from ..constants import PollEvent
 from ..frame import Frame
 from ..options import integer
 from ..poll import Poller
-from ..sending import check_part
+from ..sending import check_parts
 from ..socket import Socket
 from ..utils import jsonapi
 from .passing import Passing
@@ -264,9 +264,7 @@ class ZMQStream(Passing):
         self._check_closed()
         if not len(msg):
             raise IndexError("msg: a message has at least one frame")
-        for i, part in enumerate(msg):
-            if type(part) is not bytes and not isinstance(part, Frame):
-                check_part(i, part)
+        check_parts(msg)
         if callback is not None:
             self.on_send(callback)
         self._queue.append((msg, integer(flags, "flags"), {"copy": copy, "track": track, **kwargs}))
