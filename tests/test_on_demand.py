@@ -33,7 +33,6 @@ def test_import_leaves_them_alone():
     )
 
 
-@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's ctypes imports some of them")
 def test_import_needs_little_of_the_standard_library():
     """What is in this list takes longer to import than the package."""
     program = (

@@ -293,21 +293,26 @@ def test_the_rest_goes_to_nobody_else(stage, near, end, gone):
     assert told == [[b"in", *message] for message in messages]
 
 
-@pytest.mark.libzmq("4.2.0")
-@pytest.mark.parametrize("near", [zmq.PUSH, zmq.DEALER])
-@pytest.mark.parametrize("gone", [1, 2, 3])
-@pytest.mark.parametrize("who", ["receiver", "receiver without a copy", "watcher", "watcher without a prefix"])
-def test_the_rest_does_not_go_to_one_who_stays(stage, near, gone, who):
-    """Two peers are there, and that goes which has the beginning: no frame is tried once more, and given to the other."""
-    context = stage.context
+@pytest.fixture
+def make(stage):
+    """Makes sockets of the stage: ``make(kind, endpoint, "bind" or "connect")``."""
 
     def make(kind, endpoint, method):
-        socket = context.socket(kind)
+        socket = stage.context.socket(kind)
         stage.made.append(socket)
         socket.linger, socket.rcvtimeo = 0, 10_000
         getattr(socket, method)(f"inproc://{endpoint}")
         return socket
 
+    return make
+
+
+@pytest.mark.libzmq("4.2.0")
+@pytest.mark.parametrize("near", [zmq.PUSH, zmq.DEALER])
+@pytest.mark.parametrize("gone", [1, 2, 3])
+@pytest.mark.parametrize("who", ["receiver", "receiver without a copy", "watcher", "watcher without a prefix"])
+def test_the_rest_does_not_go_to_one_who_stays(make, near, gone, who):
+    """Two peers are there, and that goes which has the beginning: no frame is tried once more, and given to the other."""
     far = {zmq.PUSH: zmq.PULL, zmq.DEALER: zmq.DEALER}[near]
     front, source = make(zmq.PULL, "front", "bind"), make(zmq.PUSH, "front", "connect")
     back, side = make(near, "back", "bind"), make(near, "side", "bind")
@@ -375,17 +380,8 @@ class Interruptible:
 
 @pytest.mark.parametrize("when", range(1, 14))
 @pytest.mark.parametrize("which", ["back", "side", "side without a prefix"])
-def test_a_signal_at_any_step(stage, which, when):
+def test_a_signal_at_any_step(make, which, when):
     """What was interrupted has not been sent, and is sent; only what libzmq has dropped is not."""
-    context = stage.context
-
-    def make(kind, endpoint, method):
-        socket = context.socket(kind)
-        stage.made.append(socket)
-        socket.linger, socket.rcvtimeo = 0, 10_000
-        getattr(socket, method)(f"inproc://{endpoint}")
-        return socket
-
     front, source = make(zmq.PULL, "front", "bind"), make(zmq.PUSH, "front", "connect")
     back, sink = make(zmq.PUSH, "back", "bind"), make(zmq.PULL, "back", "connect")
     side, watcher = make(zmq.PUSH, "side", "bind"), make(zmq.PULL, "side", "connect")
@@ -405,14 +401,9 @@ def test_a_signal_at_any_step(stage, which, when):
 
 
 @pytest.mark.parametrize("when", range(1, 11))
-def test_a_signal_at_any_step_without_a_copy(stage, when):
-    context = stage.context
-    front, source, back, sink = (context.socket(kind) for kind in (zmq.PULL, zmq.PUSH, zmq.PUSH, zmq.PULL))
-    stage.made += [front, source, back, sink]
-    for socket, other, endpoint in ((front, source, "inproc://front"), (back, sink, "inproc://back")):
-        socket.bind(endpoint)
-        other.connect(endpoint)
-        other.rcvtimeo = 10_000
+def test_a_signal_at_any_step_without_a_copy(make, when):
+    front, source = make(zmq.PULL, "front", "bind"), make(zmq.PUSH, "front", "connect")
+    back, sink = make(zmq.PUSH, "back", "bind"), make(zmq.PULL, "back", "connect")
     object.__setattr__(back, "_calls", Interruptible(back._calls, when))
     messages = [[b"1", b"2", b"x" * 100], [b"a", b"b"], [b"one"], [b"c", b"d"], [b"two"]]
     for message in messages:
